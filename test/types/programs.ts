@@ -1,0 +1,95 @@
+// The programs of the api's examples that rules 1 to 3 cover. They compile as they stand, the lines marked @ts-expect-error included.
+import { all, collect, event, StartEvent, StopEvent, step, Workflow } from "blazen";
+import { z } from "zod";
+
+// Events, steps, a workflow. Types flow from step to step, and out of run().
+class Greet extends event("Greet")<{ name: string }> {}
+
+const greet = new Workflow("greet")
+  .step("hello", StartEvent<{ name: string }>, (start) => new Greet({ name: start.name }))
+  .step("reply", Greet, async (greet) => new StopEvent({ result: `Hello, ${greet.name}` }));
+
+export const greeting: string = await greet.run({ name: "Ada" });
+// @ts-expect-error a misspelt input
+await greet.run({ nam: "Ada" });
+
+// An event nobody accepts does not compile.
+class Ping extends event("Ping") {}
+const broken = new Workflow("broken")
+  .step("a", StartEvent<{ n: number }>, () => new Ping())
+  .step("b", Greet, () => new StopEvent({ result: 1 }));
+// @ts-expect-error no step accepts "Ping"
+broken.run({ n: 1 });
+
+// Fan-out with a limit, and back in. A schema checks what enters.
+class Page extends event("Page")<{ url: string }> {}
+class Scored extends event("Scored", z.object({ score: z.number() })) {}
+const crawl = new Workflow("crawl")
+  .step("fan", StartEvent<{ urls: string[] }>, (start) => start.urls.map((url) => new Page({ url })))
+  .step("fetch", Page, { concurrency: 4 }, async (page, ctx) => {
+    const response = await fetch(page.url, { signal: ctx.signal });
+    return new Scored({ score: (await response.text()).length });
+  })
+  .step("total", collect(Scored, { of: "fan" }), (scores) => new StopEvent({ result: scores.reduce((sum, s) => sum + s.score, 0) }));
+export const total: number = await crawl.run({ urls: ["a", "b"] });
+
+// Join two events; one step for several types; a generator.
+const both = new Workflow("both")
+  .step("split", StartEvent<string>, async function* (start) {
+    yield new Ping();
+    yield new Greet({ name: start.data });
+  })
+  .step("join", all(Ping, Greet), ([, greet]) => new StopEvent({ result: greet.name }));
+export const name: string = await both.run("Ada");
+
+const either = new Workflow("either")
+  .step("split", StartEvent<{ ping: boolean }>, (start) => (start.ping ? new Ping() : new Greet({ name: "x" })))
+  .step("any", [Ping, Greet], (seen) => new StopEvent({ result: seen.type === "Greet" ? seen.name : "ping" }));
+export const any: string = await either.run({ ping: true });
+
+// Classes and decorators.
+class Greeter extends Workflow<{ name: string }, string> {
+  constructor() {
+    super("greeter");
+  }
+
+  @step(StartEvent<{ name: string }>)
+  hello(start: StartEvent<{ name: string }>) {
+    return new Greet({ name: start.name });
+  }
+
+  @step(Greet, { concurrency: 3 })
+  async reply(greet: Greet) {
+    return new StopEvent({ result: `Hello, ${greet.name}` });
+  }
+
+  // @ts-expect-error the method takes another event than it accepts
+  @step(Ping)
+  async wrong(_greet: Greet) {
+    return null;
+  }
+}
+export const greeted: string = await new Greeter().run({ name: "Ada" });
+
+// Events from outside.
+class Shipped extends event("Shipped")<{ parcel: string }> {}
+const order = new Workflow("order", { external: [Shipped] })
+  .step("begin", StartEvent<{ id: string }>, () => null)
+  .step("done", Shipped, (shipped) => new StopEvent({ result: shipped.parcel }));
+const ordered = order.start({ id: "o1" });
+await ordered.send(new Shipped({ parcel: "p1" }), { id: "shipment-1" });
+export const parcel: string = await ordered.result();
+
+// A keyed join, a collect that ends its fan-out, several types in one collect.
+const race = new Workflow("race")
+  .step("fan", StartEvent, () => [new Ping(), new Greet({ name: "x" })])
+  .step("join", all(Ping, Greet, { by: (event) => event.type }), ([, greet]) => greet)
+  .step("first", collect([Ping, Greet], { of: "fan", first: 1 }), (seen) => new StopEvent({ result: seen.length }));
+export const count: number = await race.run({});
+
+// @ts-expect-error `first` needs `of`
+collect(Ping, { first: 1 });
+// @ts-expect-error a step returns events
+new Workflow("bad").step("a", StartEvent, () => "text");
+// @ts-expect-error an unknown option
+new Workflow("bad").step("a", StartEvent, { retries: 3 }, () => null);

@@ -1,0 +1,55 @@
+import { DefinitionError } from "./errors";
+import type { Event } from "./event";
+import type { RunOptions } from "./handler";
+import { exchange, frame, handle, NONE, use } from "./buffer";
+import { cancelRun } from "./cancel";
+import { fromHost } from "./dispatch";
+import { development } from "./environment";
+import { IN_START } from "./generated/tables";
+import type { Plan } from "./plan";
+import { Run } from "./run";
+import { describe, isPlainObject, isWellFormed } from "./values";
+
+/**
+ * Starts a run with `input` as the StartEvent's payload; its first step has run when this returns.
+ *
+ * @throws DefinitionError for bad options, EventValidationError for an input with a field `type`
+ */
+export function begin(plan: Plan, input: unknown, options: RunOptions | undefined): Run {
+  if (options !== undefined) checkOptions(plan.name, options);
+  const Start = plan.classes[0] as unknown as new (payload: unknown) => Event;
+  return startRun(plan, new Start(input), options?.runId, options?.signal);
+}
+
+function checkOptions(workflow: string, options: unknown): void {
+  const refuse = (why: string): never => {
+    throw new DefinitionError(`Workflow "${workflow}": ${why}`);
+  };
+  if (!isPlainObject(options)) return refuse(`the options of a run are an object, not ${describe(options)}.`);
+  const { runId, signal, ...unknown } = options;
+  const extra = Object.keys(unknown)[0];
+  if (extra !== undefined) refuse(`a run has no option "${extra}". Known: runId, signal.`);
+  if (runId !== undefined && (typeof runId !== "string" || runId === "" || !isWellFormed(runId))) refuse(`"runId" is a non-empty string of well-formed Unicode, not ${describe(runId)}.`);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) refuse(`"signal" is an AbortSignal, not ${describe(signal)}.`);
+}
+
+
+function startRun(plan: Plan, start: Event, runId: string | undefined, signal: AbortSignal | undefined): Run {
+  const run = new Run(plan, runId);
+  if (signal !== undefined) {
+    if (signal.aborted) {
+      void cancelRun(run, signal.reason, 0);
+      return run;
+    }
+    const onAbort = () => void cancelRun(run, signal.reason, 1000);
+    signal.addEventListener("abort", onAbort, { once: true });
+    run.onEnd = () => signal.removeEventListener("abort", onAbort);
+  }
+  use(plan.binding);
+  if (development) Object.freeze(start);
+  frame(IN_START, plan.id, run.put(start), NONE);
+  exchange(run);
+  if (!run.over) run.handle = handle();
+  fromHost(run);
+  return run;
+}

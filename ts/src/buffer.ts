@@ -1,0 +1,128 @@
+import { type Binding, renew } from "./binding/load";
+import { failure, internal, message } from "./failure";
+import { CMD_ABORT, CMD_ARG, CMD_FAIL, CMD_FINISH, CMD_INVOKE, CMD_RELEASE, CMD_WAITING, IN_CLOSE } from "./generated/tables";
+import type { Run } from "./run";
+
+// The layout of the shared buffer: docs/internal/boundary.md.
+const FIRST = 16;
+const FRAME = 4;
+/** Frames written before the core must take them; the rest of the buffer is for those that belong together. */
+const ROOM = 4000;
+export const NONE = -1;
+
+let core: Binding;
+let view: Int32Array = new Int32Array(0);
+
+/** Frames written to the buffer and not yet handed over. */
+let frames = 0;
+
+/** Whether more frames should wait for the next exchange. */
+export function full(): boolean {
+  return frames >= ROOM;
+}
+
+/** The handle of the run that the last exchange was about. */
+export function handle(): number {
+  return view[0]!;
+}
+
+/** Makes a binding the one that frames go to. */
+export function use(binding: Binding): void {
+  if (core === binding) return;
+  core = binding;
+  view = binding.buffer();
+}
+
+/** Writes an input frame; `exchange` hands it over. No user code may run between the two. */
+export function frame(tag: number, a: number, b: number, c: number): void {
+  const at = FIRST + FRAME * frames++;
+  view[at] = tag;
+  view[at + 1] = a;
+  view[at + 2] = b;
+  view[at + 3] = c;
+}
+
+/** Hands the written frames to the core and keeps the commands it answers with. Runs no user code. */
+export function exchange(run: Run): void {
+  if (run.plan.binding !== core) return poisoned(run);
+  view[0] = run.handle;
+  view[1] = frames;
+  frames = 0;
+  try {
+    core.exchange();
+  } catch (trap) {
+    trapped(trap);
+    return run.fail(internal(run, "the core trapped", trap));
+  }
+  if (view.length === 0) view = core.buffer();
+  const count = view[1]!;
+  if (count < 0) return run.fail(internal(run, message(core.lastError())));
+  run.more = view[2] !== 0;
+  for (let at = FIRST, end = FIRST + FRAME * count; at < end; at += FRAME) {
+    const tag = view[at]!;
+    if (tag === CMD_RELEASE) run.release(view[at + 1]!);
+    else if (tag === CMD_INVOKE) {
+      const slot = view[at + 3]!;
+      if (slot >= 0) run.push(view[at + 1]!, view[at + 2]!, run.payload(slot));
+      else {
+        run.push(view[at + 1]!, view[at + 2]!, run.set ?? []);
+        run.set = undefined;
+      }
+    } else if (tag === CMD_ARG) {
+      run.set ??= [];
+      run.set.push(run.payload(view[at + 1]!));
+    } else if (tag === CMD_FINISH || tag === CMD_ABORT) run.push(-tag, view[at + 1]!, undefined);
+    else if (tag === CMD_WAITING) run.push(-tag, 0, undefined);
+    else if (tag === CMD_FAIL) run.push(-tag, view[at + 1]!, failure(run, core, view[at + 1]!, view[at + 2]!, view[at + 3]!));
+    // CMD_PUBLISH: an unhandled event that is only for observers, of which there are none so far.
+  }
+}
+
+/** Runs that wait for events from outside: nothing else would tell them that their core trapped, or free them. */
+const waiting = new Map<Binding, Set<WeakRef<Run>>>();
+const forgotten = new FinalizationRegistry<{ binding: Binding; handle: number; ref: WeakRef<Run> }>(({ binding, handle, ref }) => {
+  waiting.get(binding)?.delete(ref);
+  if (binding !== core) return;
+  frames = 0;
+  frame(IN_CLOSE, 0, 0, 0);
+  view[0] = handle;
+  view[1] = frames;
+  frames = 0;
+  core.exchange();
+});
+
+/** Keeps track of a run that only waits for events from outside. */
+export function wait(run: Run): void {
+  run.waiting = true;
+  if (run.registered) return;
+  const ref = new WeakRef(run);
+  const binding = core;
+  let refs = waiting.get(binding);
+  if (refs === undefined) waiting.set(binding, (refs = new Set()));
+  refs.add(ref);
+  forgotten.register(run, { binding, handle: run.handle, ref }, run);
+  run.registered = true;
+  const also = run.onEnd;
+  run.onEnd = () => {
+    forgotten.unregister(run);
+    waiting.get(binding)?.delete(ref);
+    also?.();
+  };
+}
+
+function poisoned(run: Run): void {
+  frames = 0;
+  run.fail(internal(run, "the core trapped in another run of the same instance"));
+}
+
+/** A trap leaves an instance's memory in an unknown state: its runs end, and the next start gets a fresh one. */
+function trapped(cause: unknown): void {
+  const dead = core;
+  use(renew(dead, cause));
+  for (const ref of waiting.get(dead) ?? []) {
+    const run = ref.deref();
+    if (run !== undefined) poisoned(run);
+  }
+  waiting.delete(dead);
+}
+

@@ -1,0 +1,16 @@
+import { exchange, frame } from "./buffer";
+import type { CancelReport } from "./errors";
+import { IN_CANCEL } from "./generated/tables";
+import type { Run } from "./run";
+
+/** Nothing more starts; the run ends when its steps have settled or `grace` ms are over (5.3). */
+export function cancelRun(run: Run, reason: unknown, grace: number): Promise<CancelReport> {
+  return run.cancel(reason, grace, () => {
+    run.clear();
+    if (run.handle < 0) return;
+    frame(IN_CANCEL, 0, 0, 0);
+    exchange(run);
+    run.clear();
+    run.handle = -1;
+  });
+}

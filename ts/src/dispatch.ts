@@ -1,0 +1,182 @@
+import { exchange, wait } from "./buffer";
+import { Attempt } from "./context";
+import { kindOf } from "./emit";
+import { afterTurn } from "./environment";
+import { CancelledError } from "./errors";
+import { CMD_ABORT, CMD_FAIL, CMD_FINISH, CMD_WAITING, ERR_CANCELLED } from "./generated/tables";
+import type { Run } from "./run";
+import { FAILED, generate, settle, settleFailed } from "./settle";
+
+/** Milliseconds that a chain of steps may keep the host's event loop waiting (3.6). */
+const SLICE = 4;
+
+/** A step's own code is on the stack: no other may be called (3.7). */
+let busy = false;
+/** The loop waits for the host's event loop to have a turn. */
+let yielding = false;
+let sliceStart = 0;
+let untilClock = 16;
+const ready: Run[] = [];
+
+/** Calls the steps that are ready, unless a step is on the stack or the host's turn is due. */
+export function dispatch(run: Run): void {
+  if (busy || yielding) later(run);
+  else drain(run);
+}
+
+/** Leaves a run's commands for the loop that runs already, or for the host's next turn. */
+export function later(run: Run): void {
+  if (run.ready) return;
+  run.ready = true;
+  ready.push(run);
+}
+
+function drain(first: Run): void {
+  let run: Run | undefined = first;
+  do {
+    if (!drainOne(run)) return;
+    run = ready.shift();
+    if (run !== undefined) run.ready = false;
+  } while (run !== undefined);
+}
+
+/** @returns false when the host's turn is due first */
+function drainOne(run: Run): boolean {
+  for (;;) {
+    let invocation: number;
+    let step: number;
+    let input: unknown;
+    if (run.next !== -1) {
+      invocation = run.next;
+      step = run.nextStep;
+      input = run.nextInput;
+      run.next = -1;
+      run.nextInput = undefined;
+    } else if (run.head < run.tail) {
+      const queue = run.queue!;
+      const { head } = run;
+      invocation = queue[head] as number;
+      step = queue[head + 1] as number;
+      input = queue[head + 2];
+      queue[head + 2] = undefined;
+      run.head = head + 3;
+      if (run.head === run.tail) {
+        run.head = 0;
+        run.tail = 0;
+        if (queue.length > 4096) run.queue = undefined;
+      }
+    } else if (run.more) {
+      exchange(run);
+      continue;
+    } else return true;
+    if (invocation >= 0) call(run, invocation, step, input);
+    else control(run, -invocation, step, input);
+    if (--untilClock <= 0 && sliceOver()) {
+      later(run);
+      yieldTurn();
+      return false;
+    }
+  }
+}
+
+function control(run: Run, command: number, subject: number, error: unknown): void {
+  if (command === CMD_FINISH) run.complete((run.payload(subject) as { result?: unknown }).result);
+  else if (command === CMD_FAIL) {
+    if (subject !== ERR_CANCELLED) run.fail(error);
+  } else if (command === CMD_WAITING) wait(run);
+  else if (command === CMD_ABORT) abortAttempt(run, subject);
+}
+
+/** Looks at the clock now and then only: it costs as much as a crossing. */
+function sliceOver(): boolean {
+  const now = performance.now();
+  const spent = now - sliceStart;
+  if (spent < SLICE) {
+    // Steps that take long are timed one by one.
+    untilClock = spent > 1 ? 1 : 16;
+    return false;
+  }
+  return true;
+}
+
+function yieldTurn(): void {
+  yielding = true;
+  afterTurn(() => {
+    yielding = false;
+    sliceStart = performance.now();
+    untilClock = 16;
+    const run = ready.shift();
+    if (run === undefined) return;
+    run.ready = false;
+    drain(run);
+  });
+}
+
+function call(run: Run, invocation: number, stepId: number, input: unknown): void {
+  const step = run.plan.steps[stepId]!;
+  const attempt = new Attempt(run, invocation, step);
+  run.link(attempt);
+  let returned: unknown;
+  busy = true;
+  try {
+    returned = step.run(input as never, attempt);
+  } catch (error) {
+    busy = false;
+    return settleFailed(attempt, error, FAILED);
+  }
+  busy = false;
+  if (returned instanceof Promise) {
+    returned.then(
+      (value) => {
+        settle(attempt, value);
+        dispatch(run);
+      },
+      (error) => {
+        settleFailed(attempt, error, FAILED);
+        dispatch(run);
+      },
+    );
+  } else if (returned === null || typeof returned !== "object" || kindOf(returned) !== undefined) settle(attempt, returned);
+  else if (Symbol.asyncIterator in returned) void generate(attempt, run, returned as AsyncGenerator<unknown>);
+  else if (typeof (returned as { then?: unknown }).then === "function") {
+    Promise.resolve(returned).then(
+      (value) => {
+        settle(attempt, value);
+        dispatch(run);
+      },
+      (error) => {
+        settleFailed(attempt, error, FAILED);
+        dispatch(run);
+      },
+    );
+  } else settle(attempt, returned);
+}
+
+function abortAttempt(run: Run, invocation: number): void {
+  for (let at = run.live; at !== undefined; at = at.next) {
+    if (at.invocation === invocation) {
+      return at.abort(new CancelledError(`Workflow "${run.plan.name}": the fan-out of step "${at.stepName}" is over.`, undefined, { runId: run.runId, step: at.stepName }));
+    }
+  }
+}
+
+/** What the host starts or sends is dispatched before the call returns (3.7). */
+export function fromHost(run: Run): void {
+  if (busy) later(run);
+  else drainOne(run);
+}
+
+
+/** After the synchronous part of the step that is on the stack. */
+export function soon(run: Run): void {
+  later(run);
+  if (!busy) {
+    queueMicrotask(() => {
+      if (busy || yielding) return;
+      const next = ready.shift();
+      if (next === undefined) return;
+      next.ready = false;
+      drain(next);
+    });
+  }
+}

@@ -1,0 +1,139 @@
+/** What every error of the engine may carry beside its message. */
+export interface ErrorDetails {
+  cause?: unknown;
+  runId?: string | undefined;
+  step?: string | undefined;
+}
+
+/**
+ * The base of all errors of this package.
+ *
+ * @example
+ * try { await workflow.run(input); } catch (error) { if (error instanceof BlazenError) console.error(error.code); }
+ */
+export class BlazenError extends Error {
+  /** Stable name of the kind of error, one per class. */
+  readonly code: string = "BLAZEN";
+  /** The run it happened in, where there is one. */
+  declare readonly runId?: string;
+  /** The step it happened in, where there is one. */
+  declare readonly step?: string;
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, "cause" in details ? { cause: details.cause } : undefined);
+    if (details.runId !== undefined) this.runId = details.runId;
+    if (details.step !== undefined) this.step = details.step;
+  }
+
+  static {
+    BlazenError.prototype.name = "BlazenError";
+  }
+}
+
+/** The workflow, a step or an event class is not well defined (2.6). Code `DEFINITION`. */
+export class DefinitionError extends BlazenError {
+  override readonly code = "DEFINITION";
+  static {
+    DefinitionError.prototype.name = "DefinitionError";
+  }
+}
+
+/** A payload that its event class refuses (1.6). Code `EVENT_VALIDATION`. */
+export class EventValidationError extends BlazenError {
+  override readonly code = "EVENT_VALIDATION";
+  /** Where in the payload, e.g. `a.b[0].c`; empty for the payload itself. */
+  readonly path: string;
+  constructor(message: string, path: string, details?: ErrorDetails) {
+    super(message, details);
+    this.path = path;
+  }
+  static {
+    EventValidationError.prototype.name = "EventValidationError";
+  }
+}
+
+/** A step returned, yielded or sent something that is no event, or a type outside its `emits` (2.1, 2.3). Code `STEP_RETURN`. */
+export class StepReturnError extends BlazenError {
+  override readonly code = "STEP_RETURN";
+  static {
+    StepReturnError.prototype.name = "StepReturnError";
+  }
+}
+
+/** An event that no step accepts (3.3), or that may not come from outside (1.8). Code `UNHANDLED_EVENT`. */
+export class UnhandledEventError extends BlazenError {
+  override readonly code = "UNHANDLED_EVENT";
+  readonly eventType: string;
+  constructor(message: string, eventType: string, details?: ErrorDetails) {
+    super(message, details);
+    this.eventType = eventType;
+  }
+  static {
+    UnhandledEventError.prototype.name = "UnhandledEventError";
+  }
+}
+
+/** A step failed; `cause` is the very object it threw (5.1). Code `STEP_FAILED`. */
+export class StepError extends BlazenError {
+  override readonly code = "STEP_FAILED";
+  /** How often the step was tried. */
+  readonly attempts: number;
+  constructor(message: string, attempts: number, details?: ErrorDetails) {
+    super(message, details);
+    this.attempts = attempts;
+  }
+  static {
+    StepError.prototype.name = "StepError";
+  }
+}
+
+/** What became of the steps that ran when a run was cancelled, by step name (5.3). */
+export interface CancelReport {
+  /** Settled within the grace period. */
+  readonly stopped: readonly string[];
+  /** Still running when it was over; what they return is ignored. */
+  readonly ignored: readonly string[];
+}
+
+/** The run was cancelled, or is over for this step (4.6, 5.3). Code `CANCELLED`. */
+export class CancelledError extends BlazenError {
+  override readonly code = "CANCELLED";
+  readonly report: CancelReport;
+  constructor(message: string, report: CancelReport = { stopped: [], ignored: [] }, details?: ErrorDetails) {
+    super(message, details);
+    this.report = report;
+  }
+  static {
+    CancelledError.prototype.name = "CancelledError";
+  }
+}
+
+/** Nothing is left to do and no StopEvent came (3.5). Code `STALLED`. */
+export class StalledError extends BlazenError {
+  override readonly code = "STALLED";
+  /** What each join and collect still lacks, a line each. */
+  readonly lacking: readonly string[];
+  constructor(message: string, lacking: readonly string[], details?: ErrorDetails) {
+    super(message, details);
+    this.lacking = lacking;
+  }
+  static {
+    StalledError.prototype.name = "StalledError";
+  }
+}
+
+/** The run has ended: nothing to send to (1.8). Code `RUN_OVER`. */
+export class RunOverError extends BlazenError {
+  override readonly code = "RUN_OVER";
+  static {
+    RunOverError.prototype.name = "RunOverError";
+  }
+}
+
+/** A fault of the engine itself: please report it. The run is over, the process is not. Code `INTERNAL`. */
+export class InternalError extends BlazenError {
+  override readonly code = "INTERNAL";
+  static {
+    InternalError.prototype.name = "InternalError";
+  }
+}

@@ -1,0 +1,39 @@
+import type { Binding } from "./binding/load";
+import { InternalError, StalledError, StepError, UnhandledEventError } from "./errors";
+import type { Event } from "./event";
+import { ERR_STALLED, ERR_STEP, ERR_STEP_RETURN, ERR_UNHANDLED_EVENT } from "./generated/tables";
+import { NONE } from "./buffer";
+import type { Run } from "./run";
+import { describe } from "./values";
+
+/** The error that a run ends with. */
+export function failure(run: Run, core: Binding, code: number, stepId: number, slot: number): Error {
+  const step = stepId === NONE ? undefined : run.plan.steps[stepId]!.name;
+  const subject = slot === NONE ? undefined : run.payload(slot);
+  const details = { runId: run.runId, step };
+  const where = `Workflow "${run.plan.name}"`;
+  switch (code) {
+    case ERR_STEP:
+      return new StepError(`${where}: step "${step}" failed: ${subject instanceof Error ? subject.message : describe(subject)}`, 1, { ...details, cause: subject });
+    case ERR_STEP_RETURN:
+      return subject as Error;
+    case ERR_UNHANDLED_EVENT: {
+      const { type } = subject as Event;
+      const from = step === undefined ? "" : ` that step "${step}" emitted`;
+      return new UnhandledEventError(`${where}: no step accepts the event "${type}"${from}. Add a step that accepts it, or set unhandledEvents to "ignore" or "stream".`, type, details);
+    }
+    case ERR_STALLED: {
+      const { message: text, lacking = [] } = JSON.parse(core.lastError()) as { message: string; lacking?: string[] };
+      return new StalledError(`${where}: ${text}`, lacking, details);
+    }
+    default:
+      return internal(run, message(core.lastError()));
+  }
+}
+
+export function message(lastError: string): string {
+  return (JSON.parse(lastError) as { message: string }).message;
+}
+export function internal(run: Run, text: string, cause?: unknown): InternalError {
+  return new InternalError(`Workflow "${run.plan.name}": ${text}. This is a fault of the engine: please report it.`, { runId: run.runId, ...(cause === undefined ? {} : { cause }) });
+}

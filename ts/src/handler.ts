@@ -1,0 +1,64 @@
+import { type CancelReport, RunOverError } from "./errors";
+import type { Event } from "./event";
+import { cancelRun } from "./cancel";
+import type { Run, RunStatus } from "./run";
+import { sendFromOutside } from "./send";
+
+export interface RunOptions {
+  /** Default: a random UUID. */
+  runId?: string;
+  /** Cancels the run when it is aborted (5.3). */
+  signal?: AbortSignal;
+}
+
+/** A run that was started: its result, and what may be said to it. `await using` cancels one that is not over. */
+export class Handler<Result = unknown> implements AsyncDisposable {
+  readonly #run: Run;
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  get runId(): string {
+    return this.#run.runId;
+  }
+  /** "waiting": nothing is left to do but for events from outside (1.8). */
+  get status(): RunStatus {
+    return this.#run.status;
+  }
+
+  /**
+   * The StopEvent's `result`, the very object.
+   *
+   * @throws (as a rejection) StepError, StalledError, UnhandledEventError, StepReturnError, CancelledError, InternalError
+   */
+  result(): Promise<Result> {
+    return this.#run.result() as Promise<Result>;
+  }
+
+  /**
+   * Routes an event from outside; its type is one of the workflow's `external`. The same id is routed once (1.8).
+   *
+   * @throws UnhandledEventError for another type, RunOverError after the end, EventValidationError for a bad payload
+   */
+  async send(event: Event, options?: { id?: string }): Promise<void> {
+    const run = this.#run;
+    if (run.over || run.cancelling) throw new RunOverError(`Workflow "${run.workflowName}": the run is over (${run.status}), so nothing can be sent to it.`, { runId: run.runId });
+    sendFromOutside(run, event, options?.id);
+  }
+
+  /**
+   * Cancels the run: no further step starts, the signals of those that run are aborted. `result()` rejects with a
+   * CancelledError when they have settled or `grace` ms (default 1,000) are over (5.3).
+   *
+   * @returns which steps stopped and which did not; the first report for a second call, an empty one after another end
+   */
+  cancel(reason?: unknown, options?: { grace?: number }): Promise<CancelReport> {
+    return cancelRun(this.#run, reason, options?.grace ?? 1000);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cancel();
+  }
+}
+

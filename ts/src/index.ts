@@ -1,0 +1,21 @@
+export { type Accepts, type All, all, type Collect, type CollectOptions, collect } from "./accepts";
+export type { Context } from "./context";
+export { step, type StepDecorator } from "./decorators";
+export {
+  BlazenError,
+  CancelledError,
+  type CancelReport,
+  DefinitionError,
+  EventValidationError,
+  InternalError,
+  RunOverError,
+  StalledError,
+  StepError,
+  StepReturnError,
+  UnhandledEventError,
+} from "./errors";
+export { type Event, type EventClass, event, type Fields, StartEvent, StopEvent } from "./event";
+export { Handler, type RunOptions } from "./handler";
+export type { RunStatus } from "./run";
+export type { Received, StepOptions, StepResult } from "./step";
+export { Workflow, type WorkflowOptions } from "./workflow";

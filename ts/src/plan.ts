@@ -1,0 +1,119 @@
+import type { TypeRef } from "./accepts";
+import { type Binding, binding } from "./binding/load";
+import { DefinitionError, InternalError } from "./errors";
+import { type Event, type EventClass, type Kind, StartEvent, StopEvent } from "./event";
+import { ERR_DEFINITION } from "./generated/tables";
+import type { StepDefinition, StepFunction } from "./step";
+
+export interface WorkflowDefinition {
+  readonly name: string;
+  readonly version: number;
+  readonly unhandled: "error" | "ignore" | "stream";
+  readonly external: readonly TypeRef[];
+  readonly steps: readonly StepDefinition[];
+}
+
+/** A step as the run loop wants it. */
+export class PlanStep {
+  /** The kind this step emitted last and its type id: steps mostly emit one type, and a look-up by name costs more than the crossing. */
+  lastKind: Kind | undefined;
+  lastType = 0;
+  constructor(
+    readonly id: number,
+    readonly name: string,
+    readonly run: StepFunction,
+    readonly emits: ReadonlySet<string> | undefined,
+  ) {}
+}
+
+/** A keyed join, with the function that gives an event's key. */
+export interface KeyedJoin {
+  readonly step: number;
+  readonly by: (event: Event) => unknown;
+}
+
+/** A workflow compiled by the core: type and step names as small integers. */
+export class Plan {
+  constructor(
+    readonly name: string,
+    readonly binding: Binding,
+    readonly id: number,
+    readonly steps: readonly PlanStep[],
+    readonly types: readonly string[],
+    readonly typeIds: ReadonlyMap<string, number>,
+    /** The accepted class of a type, which makes instances of plain objects (1.2). */
+    readonly classes: readonly (EventClass | undefined)[],
+    /** By type id. */
+    readonly keyed: readonly (readonly KeyedJoin[] | undefined)[],
+    readonly external: ReadonlySet<string>,
+  ) {}
+
+  /** False once the binding it was compiled for has trapped. */
+  get usable(): boolean {
+    return this.binding === binding();
+  }
+}
+
+/** Frees the core's plan when its workflow and its runs are gone. */
+const plans = new FinalizationRegistry<{ binding: Binding; id: number }>(({ binding, id }) => binding.drop(id));
+
+/** @throws DefinitionError for what is wrong with the whole (2.6) */
+export function compile(definition: WorkflowDefinition): Plan {
+  const types: string[] = [];
+  const classes: (EventClass | undefined)[] = [];
+  const typeIds = new Map<string, number>();
+  const idOf = ({ name, class: made }: TypeRef): number => {
+    let id = typeIds.get(name);
+    if (id === undefined) {
+      id = types.push(name) - 1;
+      typeIds.set(name, id);
+    }
+    if (made !== undefined) {
+      const other = classes[id];
+      if (other !== undefined && other !== made) throw new DefinitionError(`Workflow "${definition.name}": two classes have the type "${name}" (${other.name} and ${made.name}). Give one of them another type, or use one class.`);
+      classes[id] = made;
+    }
+    return id;
+  };
+  idOf({ name: StartEvent.type, class: StartEvent as unknown as EventClass });
+  idOf({ name: StopEvent.type, class: StopEvent });
+  const external = definition.external.map(idOf);
+  const keyed: KeyedJoin[][] = [];
+  const accepted = definition.steps.map((step, id) => {
+    const { accepting } = step;
+    const ids = accepting.types.map(idOf);
+    if (accepting.kind === "any") return { kind: "any", types: [...new Set(ids)] };
+    if (accepting.kind === "collect") return { kind: "collect", types: [...new Set(ids)], ...accepting.options };
+    const { by } = accepting;
+    if (by !== undefined) for (const type of new Set(ids)) (keyed[type] ??= []).push({ step: id, by });
+    return { kind: "all", types: ids, keyed: by !== undefined };
+  });
+  const steps = definition.steps.map((step, id) => ({
+    name: step.name,
+    accepts: accepted[id],
+    ...(step.pool === undefined ? {} : { limit: step.pool.limit, ...(step.pool.name === undefined ? {} : { pool: step.pool.name }) }),
+    ...(step.emits === undefined ? {} : { emits: step.emits.map(idOf) }),
+  }));
+  const core = binding();
+  const id = core.compile(JSON.stringify({ name: definition.name, version: definition.version, unhandled: definition.unhandled, types, external, steps }));
+  if (id < 0) throw compileError(definition.name, -id, core.lastError());
+  const plan = new Plan(
+    definition.name,
+    core,
+    id,
+    definition.steps.map((step, at) => new PlanStep(at, step.name, step.run, step.emits && new Set(step.emits.map(({ name }) => name)))),
+    types,
+    typeIds,
+    classes,
+    keyed,
+    new Set(definition.external.map(({ name }) => name)),
+  );
+  plans.register(plan, { binding: core, id });
+  return plan;
+}
+
+function compileError(workflow: string, code: number, text: string): Error {
+  const { message, step } = JSON.parse(text) as { message: string; step?: string };
+  if (code !== ERR_DEFINITION) return new InternalError(`Workflow "${workflow}": ${message}`);
+  return new DefinitionError(`Workflow "${workflow}": ${message}`, { step });
+}

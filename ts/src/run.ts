@@ -1,0 +1,220 @@
+import { Attempt } from "./context";
+import { randomId } from "./environment";
+import { type CancelReport, CancelledError } from "./errors";
+import type { Plan } from "./plan";
+
+export type RunStatus = "running" | "waiting" | "completed" | "failed" | "cancelled";
+
+/** The end of a run, once it has come. */
+type Outcome = { readonly status: "completed"; readonly result: unknown } | { readonly status: "failed" | "cancelled"; readonly error: unknown };
+
+/** One execution of a plan: the payloads, promises and signals of what the core knows as numbers. */
+export class Run {
+  /** The core's handle, or -1 before the start and after the end. */
+  handle = -1;
+  /** The core has more commands than fitted the buffer. */
+  more = false;
+  /** It stands in the loop's list of runs with work. */
+  ready = false;
+  waiting = false;
+  /** The members of the joined or collected set that the next Invoke takes. */
+  set: unknown[] | undefined = undefined;
+  ids: Map<string, number> | undefined = undefined;
+  joinKeys: Map<string | number, number> | undefined = undefined;
+  /** The loop knows it as a waiting run. */
+  registered = false;
+  /** Called when the run ends, whatever the end. */
+  onEnd: (() => void) | undefined = undefined;
+  /** Head of the attempts that have not settled. */
+  live: Attempt | undefined = undefined;
+
+  readonly #payloads: unknown[] = [];
+  /** Freed slots form a list through the table itself. */
+  #freeSlot = -1;
+  #runId: string | undefined;
+  #outcome: Outcome | undefined = undefined;
+  #promise: Promise<unknown> | undefined = undefined;
+  #resolve: ((result: unknown) => void) | undefined = undefined;
+  #reject: ((error: unknown) => void) | undefined = undefined;
+  #cancelled: Promise<CancelReport> | undefined = undefined;
+
+  // Commands not yet carried out, three entries each; most answers hold one, which needs no array.
+  next = -1;
+  nextStep = 0;
+  nextInput: unknown = undefined;
+  queue: unknown[] | undefined = undefined;
+  head = 0;
+  tail = 0;
+
+  constructor(
+    readonly plan: Plan,
+    runId: string | undefined,
+  ) {
+    this.#runId = runId;
+  }
+
+  get runId(): string {
+    this.#runId ??= randomId();
+    return this.#runId;
+  }
+  get workflowName(): string {
+    return this.plan.name;
+  }
+  get over(): boolean {
+    return this.#outcome !== undefined;
+  }
+  get status(): RunStatus {
+    if (this.#outcome !== undefined) return this.#outcome.status;
+    if (this.#cancelled !== undefined) return "cancelled";
+    return this.waiting ? "waiting" : "running";
+  }
+
+  /** Keeps a payload; the core knows it by the number given back. */
+  put(payload: unknown): number {
+    const slot = this.#freeSlot;
+    if (slot < 0) return this.#payloads.push(payload) - 1;
+    this.#freeSlot = this.#payloads[slot] as number;
+    this.#payloads[slot] = payload;
+    return slot;
+  }
+  payload(slot: number): unknown {
+    return this.#payloads[slot];
+  }
+  release(slot: number): void {
+    this.#payloads[slot] = this.#freeSlot;
+    this.#freeSlot = slot;
+  }
+
+  /** Keeps a command for the loop. */
+  push(invocation: number, step: number, input: unknown): void {
+    if (this.tail === 0 && this.next === -1) {
+      this.next = invocation;
+      this.nextStep = step;
+      this.nextInput = input;
+      return;
+    }
+    this.queue ??= [];
+    this.queue[this.tail++] = invocation;
+    this.queue[this.tail++] = step;
+    this.queue[this.tail++] = input;
+  }
+  /** Drops what was not yet carried out: the run is over or cancelled. */
+  clear(): void {
+    this.next = -1;
+    this.nextInput = undefined;
+    this.queue = undefined;
+    this.head = 0;
+    this.tail = 0;
+    this.more = false;
+    this.set = undefined;
+  }
+
+  link(attempt: Attempt): void {
+    const { live } = this;
+    attempt.next = live;
+    if (live !== undefined) live.previous = attempt;
+    this.live = attempt;
+  }
+  unlink(attempt: Attempt): void {
+    const { previous, next } = attempt;
+    if (previous === undefined) this.live = next;
+    else previous.next = next;
+    if (next !== undefined) next.previous = previous;
+    attempt.previous = undefined;
+    attempt.next = undefined;
+  }
+
+  result(): Promise<unknown> {
+    this.#promise ??= new Promise((resolve, reject) => {
+      const outcome = this.#outcome;
+      if (outcome === undefined) {
+        this.#resolve = resolve;
+        this.#reject = reject;
+      } else if (outcome.status === "completed") resolve(outcome.result);
+      else reject(outcome.error);
+    });
+    return this.#promise;
+  }
+
+  complete(result: unknown): void {
+    this.#end({ status: "completed", result }, undefined);
+    this.#resolve?.(result);
+  }
+  fail(error: unknown): void {
+    if (this.over) return;
+    this.#end({ status: "failed", error }, error);
+    // An error that nobody can observe becomes an unhandled rejection (13).
+    if (this.#promise === undefined) void this.result();
+    this.#reject?.(error);
+  }
+
+  /** The steps have been told to stop: waits for them, then ends the run (5.3). */
+  cancel(reason: unknown, grace: number, stop: () => void): Promise<CancelReport> {
+    if (this.#cancelled !== undefined) return this.#cancelled;
+    if (this.over) return Promise.resolve({ stopped: [], ignored: [] });
+    const running: Attempt[] = [];
+    for (let at = this.live; at !== undefined; at = at.next) running.push(at);
+    running.reverse();
+    const ended = (report: CancelReport) => {
+      const error = new CancelledError(`Workflow "${this.plan.name}": the run was cancelled.`, report, { cause: reason, runId: this.runId });
+      this.#end({ status: "cancelled", error }, error);
+      this.#reject?.(error);
+      return report;
+    };
+    let settled = () => {};
+    const all = new Promise<void>((resolve) => {
+      settled = resolve;
+    });
+    this.#cancelled = all.then(() => {
+      const stopped = running.filter((attempt) => attempt.invocation < 0);
+      return ended({ stopped: stopped.map(({ stepName }) => stepName), ignored: running.filter((attempt) => attempt.invocation >= 0).map(({ stepName }) => stepName) });
+    });
+    stop();
+    const abort = new CancelledError(`Workflow "${this.plan.name}": the run was cancelled.`, undefined, { cause: reason });
+    for (const attempt of running) attempt.abort(abort);
+    if (this.live === undefined) settled();
+    else {
+      const timer = setTimeout(settled, grace);
+      this.onSettled = () => {
+        if (this.live !== undefined) return;
+        clearTimeout(timer);
+        settled();
+      };
+    }
+    return this.#cancelled;
+  }
+  get cancelling(): boolean {
+    return this.#cancelled !== undefined;
+  }
+  /** While cancelling: called whenever an attempt settles. */
+  onSettled: (() => void) | undefined = undefined;
+
+  #end(outcome: Outcome, cause: unknown): void {
+    this.#outcome = outcome;
+    this.handle = -1;
+    this.waiting = false;
+    this.clear();
+    this.onSettled = undefined;
+    if (this.live !== undefined) this.#abandon(cause);
+    this.#payloads.length = 0;
+    this.onEnd?.();
+    this.onEnd = undefined;
+  }
+
+  /** Nothing that a running attempt does matters any more, and none of them keeps the run in memory. */
+  #abandon(cause: unknown): void {
+    const named = { runId: this.runId, workflowName: this.workflowName };
+    const reason = cause instanceof CancelledError ? cause : new CancelledError(`Workflow "${this.plan.name}": the run is over.`, undefined, cause === undefined ? {} : { cause });
+    let attempt = this.live;
+    this.live = undefined;
+    while (attempt !== undefined) {
+      const { next } = attempt;
+      attempt.run = named;
+      attempt.invocation = -1;
+      attempt.next = undefined;
+      attempt.previous = undefined;
+      attempt.abort(reason);
+      attempt = next;
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import { exchange, frame, full, NONE } from "./buffer";
+import type { Attempt } from "./context";
+import { dispatch } from "./dispatch";
+import { checkEmits, eventOf, joinKey, kindOf, typeIdOf } from "./emit";
+import { development } from "./environment";
+import { StepReturnError } from "./errors";
+import type { Event } from "./event";
+import { IN_COMMIT, IN_EMIT, IN_EXTERNAL, IN_FAN, IN_ID, IN_KEY, IN_SETTLE } from "./generated/tables";
+import type { Run } from "./run";
+
+// Outcomes of a Settle frame.
+const OK = 0;
+export const FAILED = 1;
+/** Not an event, or not of `emits`: never retried. */
+export const BAD = 2;
+
+/** True if what an attempt does still matters; it is over afterwards. */
+function finishAttempt(attempt: Attempt): boolean {
+  if (attempt.invocation < 0) return false;
+  const run = attempt.run as Run;
+  run.unlink(attempt);
+  if (!run.cancelling) return true;
+  attempt.invocation = -1;
+  run.onSettled?.();
+  return false;
+}
+
+export function settle(attempt: Attempt, value: unknown): void {
+  const { invocation, step } = attempt;
+  if (value !== null && value !== undefined) {
+    const kind = kindOf(value);
+    if (kind === undefined || kind !== step.lastKind) return settleSlowly(attempt, value);
+    if (!finishAttempt(attempt)) return;
+    if (development) Object.freeze(value);
+    frame(IN_EMIT, invocation, step.lastType, (attempt.run as Run).put(value));
+  } else if (!finishAttempt(attempt)) return;
+  attempt.invocation = -1;
+  frame(IN_SETTLE, invocation, OK, NONE);
+  exchange(attempt.run as Run);
+}
+
+/** Everything but one event of the type that the step emitted last. */
+function settleSlowly(attempt: Attempt, value: unknown): void {
+  if (attempt.invocation < 0) return;
+  const run = attempt.run as Run;
+  const { step, invocation } = attempt;
+  const fan = Array.isArray(value);
+  const outputs: Output[] = [];
+  try {
+    for (const one of fan ? value : [value]) {
+      const event = eventOf(run.plan, one, `Step "${step.name}" returned`, step.name);
+      checkEmits(step, event, "returned");
+      outputs.push(outputOf(run, event));
+    }
+  } catch (error) {
+    return settleFailed(attempt, error, error instanceof StepReturnError ? BAD : FAILED);
+  }
+  if (!finishAttempt(attempt)) return;
+  attempt.invocation = -1;
+  if (fan) frame(IN_FAN, invocation, 0, 0);
+  else remember(run, step, outputs[0]!);
+  for (const output of outputs) {
+    writeOutput(run, output, IN_EMIT, invocation);
+    if (full()) exchange(run);
+  }
+  frame(IN_SETTLE, invocation, OK, NONE);
+  exchange(run);
+}
+
+/** The next event of this kind from this step takes the short way. */
+function remember(run: Run, step: Attempt["step"], { event, type }: Output): void {
+  const kind = kindOf(event);
+  if (kind === undefined || run.plan.keyed[type] !== undefined) return;
+  step.lastKind = kind;
+  step.lastType = type;
+}
+
+export function settleFailed(attempt: Attempt, error: unknown, outcome: number): void {
+  const { invocation } = attempt;
+  if (!finishAttempt(attempt)) return;
+  attempt.invocation = -1;
+  const run = attempt.run as Run;
+  if (outcome === BAD && error instanceof StepReturnError) Object.assign(error, { runId: run.runId });
+  frame(IN_SETTLE, invocation, outcome, run.put(error));
+  exchange(run);
+}
+
+/** Each yielded event is emitted at once; the invocation's fan-out is open until the generator ends (2.1, 2.5). */
+export async function generate(attempt: Attempt, run: Run, generator: AsyncIterable<unknown>): Promise<void> {
+  const { step } = attempt;
+  try {
+    let begun = false;
+    for await (const value of generator) {
+      if (attempt.invocation < 0 || run.cancelling) break;
+      const event = eventOf(run.plan, value, `Step "${step.name}" yielded`, step.name);
+      checkEmits(step, event, "yielded");
+      const output = outputOf(run, event);
+      if (!begun) frame(IN_FAN, attempt.invocation, 0, 0);
+      begun = true;
+      writeOutput(run, output, IN_EMIT, attempt.invocation);
+      frame(IN_COMMIT, attempt.invocation, 0, 0);
+      exchange(run);
+      dispatch(run);
+    }
+    if (!begun && attempt.invocation >= 0 && !run.cancelling) frame(IN_FAN, attempt.invocation, 0, 0);
+  } catch (error) {
+    settleFailed(attempt, error, error instanceof StepReturnError && error.step === step.name ? BAD : FAILED);
+    return dispatch(run);
+  }
+  settle(attempt, undefined);
+  dispatch(run);
+}
+
+/** An event on its way out, with all that user code had to say about it: frames are written without calling any. */
+export interface Output {
+  readonly event: Event;
+  readonly type: number;
+  /** For each keyed join that takes it. */
+  readonly keys: readonly { readonly step: number; readonly key: number; readonly error: unknown }[] | undefined;
+}
+
+export function outputOf(run: Run, event: Event): Output {
+  const { plan } = run;
+  if (development) Object.freeze(event);
+  const type = typeIdOf(plan, event);
+  const keys = plan.keyed[type]?.map(({ step, by }) => {
+    const outcome = joinKey(plan.steps[step]!.name, by, event);
+    if ("error" in outcome) return { step, key: NONE, error: outcome.error };
+    run.joinKeys ??= new Map();
+    return { step, key: intern(run.joinKeys, outcome.key), error: undefined };
+  });
+  return { event, type, keys };
+}
+
+/** Writes an event's frame, `a` being an Emit's or Send's invocation; and before it those of its keys. */
+export function writeOutput(run: Run, { event, type, keys }: Output, tag: number, invocation: number): void {
+  if (keys !== undefined) for (const { step, key, error } of keys) frame(IN_KEY, step, key, key === NONE ? run.put(error) : NONE);
+  if (tag === IN_EXTERNAL) frame(tag, type, run.put(event), NONE);
+  else frame(tag, invocation, type, run.put(event));
+}
+
+function intern<K>(table: Map<K, number>, key: K): number {
+  let id = table.get(key);
+  if (id === undefined) {
+    id = table.size;
+    table.set(key, id);
+  }
+  return id;
+}
+
+/** Writes the frame of an event's id, if it has one. */
+export function writeId(run: Run, id: string | undefined): void {
+  if (id === undefined) return;
+  run.ids ??= new Map();
+  frame(IN_ID, intern(run.ids, id), 0, 0);
+}

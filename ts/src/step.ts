@@ -1,0 +1,68 @@
+import { type Accepting, type Accepts, type All, accepting, type Collect, isCount, type TypeRef, typeRef } from "./accepts";
+import type { Context } from "./context";
+import { DefinitionError } from "./errors";
+import type { Event, EventClass } from "./event";
+import { describe, isPlainObject, isWellFormed } from "./values";
+
+type Returned = Event | readonly Event[] | null | undefined | void;
+/** What a step returns: an event, an array of them (a fan-out), nothing; or an async generator that yields events (2.1). */
+export type StepResult = Returned | Promise<Returned> | AsyncGenerator<Event, void>;
+
+/** What a step gets for what it accepts. */
+export type Received<A> =
+  A extends Collect<infer E> ? E[]
+  : A extends All<infer T> ? T
+  : A extends readonly EventClass[] ? InstanceType<A[number]>
+  : A extends EventClass ? InstanceType<A>
+  : Event & Record<string, unknown>;
+
+export interface StepOptions {
+  /** Invocations at one time within a run, of this step or of all that name the pool. Default: unlimited (2.3). */
+  concurrency?: number | { pool: string; limit: number };
+  /** The types it may emit in any way; another is a StepReturnError. Default: any (2.3). */
+  emits?: readonly EventClass[];
+}
+
+export type StepFunction = (event: never, ctx: Context) => unknown;
+
+/** A step as it was registered. */
+export interface StepDefinition {
+  readonly name: string;
+  readonly accepting: Accepting;
+  readonly pool: { readonly name: string | undefined; readonly limit: number } | undefined;
+  readonly emits: readonly TypeRef[] | undefined;
+  readonly run: StepFunction;
+}
+
+/** @throws DefinitionError naming the step and what is wrong with it */
+export function defineStep(name: unknown, accepts: unknown, options: unknown, run: unknown): StepDefinition {
+  if (typeof name !== "string" || name === "") throw new DefinitionError(`A step's name is a non-empty string, not ${describe(name)}.`);
+  if (!isWellFormed(name)) throw new DefinitionError(`Step ${JSON.stringify(name)}: the name holds a lone surrogate. Use well-formed Unicode.`, { step: name });
+  if (typeof run !== "function") throw new DefinitionError(`Step "${name}": the last argument is the step's function, not ${describe(run)}.`, { step: name });
+  return { name, accepting: accepting(name, accepts), ...stepOptions(name, options), run: run as StepFunction };
+}
+
+function stepOptions(step: string, options: unknown): Pick<StepDefinition, "pool" | "emits"> {
+  const refuse = (why: string): never => {
+    throw new DefinitionError(`Step "${step}": ${why}`, { step });
+  };
+  if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
+  const { concurrency, emits, ...unknown } = options;
+  const extra = Object.keys(unknown)[0];
+  if (extra !== undefined) refuse(`there is no option "${extra}". Known: concurrency, emits.`);
+  if (emits !== undefined && !Array.isArray(emits)) refuse(`"emits" is an array of event classes, not ${describe(emits)}.`);
+  return {
+    pool: concurrency === undefined ? undefined : pool(concurrency, refuse),
+    emits: (emits as unknown[] | undefined)?.map((one) => typeRef(`Step "${step}", emits`, one, step)),
+  };
+}
+
+function pool(concurrency: unknown, refuse: (why: string) => never): { name: string | undefined; limit: number } {
+  if (isCount(concurrency)) return { name: undefined, limit: concurrency };
+  if (isPlainObject(concurrency) && typeof concurrency["pool"] === "string" && concurrency["pool"] !== "" && isCount(concurrency["limit"])) {
+    return { name: concurrency["pool"], limit: concurrency["limit"] };
+  }
+  return refuse(`"concurrency" is a whole number from 1 up, or { pool: "name", limit }, not ${isPlainObject(concurrency) ? JSON.stringify(concurrency) : describe(concurrency)}.`);
+}
+
+export type { Accepts };
