@@ -78,7 +78,8 @@ export function eventClass(type: string, schema?: StandardSchemaV1) {
     constructor(payload?: unknown) {
       if (payload === undefined && checked === undefined) return;
       const value = checked === undefined ? payload : validated(type, checked, payload);
-      if (!isPlainObject(value)) {
+      // The first test is the quick one; a payload with a field "constructor" fails it.
+      if ((value as { constructor?: unknown } | null)?.constructor !== Object && !isPlainObject(value)) {
         (this as { data?: unknown }).data = value;
         return;
       }
