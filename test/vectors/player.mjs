@@ -112,7 +112,8 @@ class Player {
   // What the lines Key and Id say of the next event.
   #keys = {};
   #id;
-  #refusals = [];
+  /** Of calls that must not reject: their errors. */
+  #promises = [];
 
   constructor(vector, blazen) {
     this.#vector = vector;
@@ -129,8 +130,8 @@ class Player {
     else if (verb === "Emit") call.staged.push(this.#event(b, c));
     else if (verb === "Commit") call.commit();
     else if (verb === "Send") this.#send(call, this.#event(b, c));
-    else if (verb === "External") this.#refusals.push(this.#handler.send(this.#event(a, b), this.#takeId()));
-    else if (verb === "Cancel") this.#refusals.push(this.#handler.cancel(undefined, { grace: 0 }));
+    else if (verb === "External") this.#promised(this.#handler.send(this.#event(a, b), this.#takeId()));
+    else if (verb === "Cancel") this.#promised(this.#handler.cancel(undefined, { grace: 0 }));
     else if (verb === "Settle" && b === "ok") call.ok();
     else if (verb === "Settle" && b === "failed") call.fail(this.#error(c));
     else if (verb === "Settle" && b === "bad") call.bad();
@@ -167,6 +168,9 @@ class Player {
     this.#objects.set(Number(slot), error);
     return error;
   }
+  #promised(promise) {
+    this.#promises.push(promise.then(() => undefined, (error) => error));
+  }
   #takeId() {
     const id = this.#id;
     this.#id = undefined;
@@ -174,7 +178,7 @@ class Player {
   }
   #send(call, event) {
     try {
-      this.#refusals.push(call.ctx.sendEvent(event, this.#takeId()));
+      this.#promised(call.ctx.sendEvent(event, this.#takeId()));
     } catch (error) {
       // The context of an aborted attempt is dead (4.6).
       expect(call.signal.aborted, `sendEvent threw ${error}`);
@@ -240,7 +244,7 @@ class Player {
     if (!this.over) await this.#handler.cancel(undefined, { grace: 0 });
     for (const call of this.#calls) if (!call.settled) call.ok();
     await this.#outcome;
-    await Promise.all(this.#refusals);
+    for (const error of await Promise.all(this.#promises)) expect(error === undefined, `send, sendEvent or cancel rejected: ${error}`);
   }
 }
 

@@ -1,0 +1,16 @@
+// The vectors, through the public API, in a real browser.
+import * as blazen from "blazen";
+import { describe, expect, test } from "vitest";
+import { play, type Vector } from "../vectors/player.mjs";
+
+const vectors = import.meta.glob<Vector>("../vectors/*.json", { eager: true, import: "default" });
+
+describe("vectors in a browser", () => {
+  test("there are vectors", () => {
+    expect(Object.keys(vectors).length).toBeGreaterThan(50);
+    expect(blazen.binding).toBe("wasm");
+  });
+  for (const [path, vector] of Object.entries(vectors)) {
+    test(path.replace(/^.*\/|\.json$/g, ""), () => play(vector, blazen));
+  }
+});
