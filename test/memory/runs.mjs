@@ -1,0 +1,28 @@
+// node test/memory/runs.mjs: memory must not grow with the number of runs. A plain script, so that it runs on every Node.
+import { grow } from "./grow.mjs";
+
+const MiB = 2 ** 20;
+const BARS = { heap: 1 * MiB, rss: 15 * MiB };
+const LOADS = { chain: "100,000 runs of 3 steps", mixed: "100,000 runs of every kind: chains, fan-outs, failures, external events, cancels", workers: "100 worker threads, five at a time, a thousand runs each" };
+
+let passed = 0;
+let failed = 0;
+for (const binding of ["native", "wasm"]) {
+  for (const [load, title] of Object.entries(LOADS)) {
+    try {
+      const { early, late } = await grow(binding, load);
+      for (const kind of ["heap", "rss"]) {
+        const grown = late[kind] - early[kind];
+        const ok = grown <= BARS[kind];
+        if (ok) passed++;
+        else failed++;
+        console.log(`${ok ? "ok  " : "FAIL"} ${binding}, ${title}: ${kind} ${(late[kind] / MiB).toFixed(1)} MiB, ${(grown / MiB).toFixed(2)} more than after a tenth (at most ${BARS[kind] / MiB})`);
+      }
+    } catch (error) {
+      failed++;
+      console.log(`FAIL ${binding}, ${title}: ${error.message}`);
+    }
+  }
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);
