@@ -51,7 +51,7 @@ export function exchange(run: Run): void {
   try {
     core.exchange();
   } catch (trap) {
-    trapped(trap);
+    trapped();
     return run.fail(internal(run, "the core trapped", trap));
   }
   if (view.length === 0) view = core.buffer();
@@ -116,9 +116,9 @@ function poisoned(run: Run): void {
 }
 
 /** A trap leaves an instance's memory in an unknown state: its runs end, and the next start gets a fresh one. */
-function trapped(cause: unknown): void {
+function trapped(): void {
   const dead = core;
-  use(renew(dead, cause));
+  use(renew(dead));
   for (const ref of waiting.get(dead) ?? []) {
     const run = ref.deref();
     if (run !== undefined) poisoned(run);

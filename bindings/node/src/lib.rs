@@ -1,0 +1,90 @@
+//! The core as a Node-API addon: convert, call, convert. One core and one buffer for each thread that loads it.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use blazen_core::{BUFFER_WORDS, Core, ERR_INTERNAL};
+use napi::bindgen_prelude::*;
+use napi::{Env, JsValue, sys};
+use napi_derive::napi;
+
+struct Instance {
+    core: Core,
+    /// Never moved or resized: JavaScript holds a view on it for as long as the thread lives.
+    buffer: &'static mut [i32],
+}
+
+thread_local! {
+    static INSTANCE: RefCell<Instance> = RefCell::new(Instance {
+        core: Core::new(),
+        buffer: Box::leak(vec![0; BUFFER_WORDS].into_boxed_slice()),
+    });
+}
+
+fn with<T>(call: impl FnOnce(&mut Instance) -> T) -> T {
+    INSTANCE.with_borrow_mut(call)
+}
+
+/// A plan's id, or the negative number of an error that `lastError` tells.
+#[napi]
+pub fn compile(definition: String) -> i32 {
+    with(|instance| {
+        catch_unwind(AssertUnwindSafe(|| instance.core.compile(&definition))).unwrap_or_else(|panic| {
+            instance.core.poison(-1, &message(&*panic));
+            -ERR_INTERNAL
+        })
+    })
+}
+
+#[napi]
+pub fn drop_plan(plan: i32) {
+    with(|instance| instance.core.drop_plan(plan));
+}
+
+#[napi]
+pub fn last_error() -> String {
+    with(|instance| instance.core.last_error().to_owned())
+}
+
+/// The words of this thread's buffer as an ArrayBuffer, always the same memory.
+#[napi]
+pub fn buffer(env: Env) -> Result<Object<'static>> {
+    let (data, length) = with(|instance| (instance.buffer.as_mut_ptr(), size_of_val(instance.buffer)));
+    let mut value = ptr::null_mut();
+    // SAFETY: the memory is leaked on purpose, so it outlives every view on it; it is only touched by this thread, by
+    // JavaScript between two calls and by `exchange` during one.
+    let status = unsafe {
+        sys::napi_create_external_arraybuffer(env.raw(), data.cast(), length, None, ptr::null_mut(), &mut value)
+    };
+    check_status!(status, "no external ArrayBuffer in this runtime")?;
+    Ok(Object::from_raw(env.raw(), value))
+}
+
+/// `exchange`, registered raw: the generated glue would cost as much again as the call.
+#[napi]
+pub fn exchange_function(env: Env) -> Result<Object<'static>> {
+    let mut value = ptr::null_mut();
+    // SAFETY: `exchange` has the signature of a Node-API callback and no data pointer; the name is valid for the call.
+    let status = unsafe {
+        sys::napi_create_function(env.raw(), c"exchange".as_ptr(), 8, Some(exchange), ptr::null_mut(), &mut value)
+    };
+    check_status!(status)?;
+    Ok(Object::from_raw(env.raw(), value))
+}
+
+/// SAFETY: called by Node with valid handles, neither of which is used; a panic does not leave it.
+unsafe extern "C" fn exchange(_env: sys::napi_env, _info: sys::napi_callback_info) -> sys::napi_value {
+    with(|Instance { core, buffer }| {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| core.exchange(buffer))) {
+            core.poison(buffer[0], &message(&*panic));
+            buffer[1] = -ERR_INTERNAL;
+        }
+    });
+    ptr::null_mut()
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the core panicked: {}", text.unwrap_or("no message"))
+}

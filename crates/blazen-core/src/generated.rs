@@ -1,0 +1,51 @@
+//! Generated from tools/tables.json by `npm run generate`: do not edit.
+
+pub const IN_START: i32 = 1;
+pub const IN_KEY: i32 = 2;
+pub const IN_EMIT: i32 = 3;
+pub const IN_FAN: i32 = 4;
+pub const IN_COMMIT: i32 = 5;
+pub const IN_SEND: i32 = 6;
+pub const IN_SETTLE: i32 = 7;
+pub const IN_ID: i32 = 8;
+pub const IN_EXTERNAL: i32 = 9;
+pub const IN_DURABLE: i32 = 10;
+pub const IN_CANCEL: i32 = 11;
+pub const IN_CLOSE: i32 = 12;
+pub const IN_PANIC: i32 = 13;
+
+pub const CMD_ARG: i32 = 1;
+pub const CMD_INVOKE: i32 = 2;
+pub const CMD_RELEASE: i32 = 3;
+pub const CMD_PUBLISH: i32 = 4;
+pub const CMD_ABORT: i32 = 5;
+pub const CMD_WAITING: i32 = 6;
+pub const CMD_FINISH: i32 = 7;
+pub const CMD_FAIL: i32 = 8;
+
+pub const ERR_DEFINITION: i32 = 100;
+pub const ERR_EVENT_VALIDATION: i32 = 101;
+pub const ERR_STEP_RETURN: i32 = 102;
+pub const ERR_UNHANDLED_EVENT: i32 = 103;
+pub const ERR_STEP: i32 = 200;
+pub const ERR_TIMEOUT: i32 = 201;
+pub const ERR_CANCELLED: i32 = 202;
+pub const ERR_STALLED: i32 = 203;
+pub const ERR_RUN_OVER: i32 = 204;
+pub const ERR_INTERNAL: i32 = 900;
+
+/// The stable code of an error number.
+pub const fn code(number: i32) -> &'static str {
+    match number {
+        ERR_DEFINITION => "DEFINITION",
+        ERR_EVENT_VALIDATION => "EVENT_VALIDATION",
+        ERR_STEP_RETURN => "STEP_RETURN",
+        ERR_UNHANDLED_EVENT => "UNHANDLED_EVENT",
+        ERR_STEP => "STEP_FAILED",
+        ERR_TIMEOUT => "TIMEOUT",
+        ERR_CANCELLED => "CANCELLED",
+        ERR_STALLED => "STALLED",
+        ERR_RUN_OVER => "RUN_OVER",
+        _ => "INTERNAL",
+    }
+}
