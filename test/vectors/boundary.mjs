@@ -1,8 +1,179 @@
-// Plays every vector on the raw boundary and compares every command: node test/vectors/boundary.mjs [part of a name]
-// BLAZEN_BINDING=native|wasm chooses the carrier, else both are played.
+// Plays every vector on the raw boundary (docs/internal/boundary.md) and compares every command:
+//   node test/vectors/boundary.mjs [part of a name]
+// BLAZEN_BINDING=native|wasm chooses the carrier, else both are played. Needs esbuild, and what the set-up built.
 import { readFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
-import { accepts, expect, slots, typeName, words } from "./lines.mjs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { read } from "./files.mjs";
+import { accepts, expect, typeName, words } from "./lines.mjs";
 
-const tables = JSON.parse(readFileSync(new URL("../../tools/tables.json", import.meta.url), "utf8"));
+const { inputs, commands, errors } = JSON.parse(readFileSync(new URL("../../tools/tables.json", import.meta.url), "utf8"));
+const commandNames = Object.fromEntries(Object.entries(commands).map(([name, tag]) => [tag, name]));
+const codes = Object.fromEntries(errors.map(({ number, code }) => [number, code]));
+const numbers = Object.fromEntries(errors.map(({ number, code }) => [code, number]));
+const NONE = -1;
+const HEADER = 16;
+const OUTCOMES = { ok: 0, failed: 1, bad: 2 };
+
+/**
+ * @param binding the core on either carrier
+ * @throws Mismatch where its commands are others than the vector's
+ */
+export function play(vector, binding) {
+  const { definition, typeIds } = compilable(vector.definition);
+  const plan = binding.compile(JSON.stringify(definition));
+  if (vector.error !== undefined) return refused(vector.error, plan, binding);
+  expect(plan >= 0, `the definition was refused: ${plan < 0 && binding.lastError()}`);
+  const encode = encoder(definition, typeIds, plan);
+  const run = { handle: NONE };
+  for (const [at, { in: lines, out }] of vector.play.entries()) {
+    const got = exchange(binding, run, lines.map(encode), definition);
+    expect(got.join("; ") === out.join("; "), `play[${at}] ${lines.join("; ")}\n  expected ${out.join("; ")}\n  got      ${got.join("; ")}`);
+  }
+  if (vector.lacking !== undefined) {
+    const lacking = JSON.parse(binding.lastError()).lacking.join("; ");
+    for (const what of vector.lacking) expect(lacking.includes(what), `"${what}" expected in what is lacking: ${lacking}`);
+  }
+  binding.drop(plan);
+}
+
+function refused({ code, message }, plan, binding) {
+  expect(plan < 0, "the definition was not refused");
+  expect(-plan === numbers[code], `error ${codes[-plan]} instead of ${code}`);
+  const told = JSON.parse(binding.lastError());
+  expect(told.code === -plan && told.message.includes(message), `"${message}" expected in the message: ${told.message}`);
+}
+
+/** A vector's definition with its types as numbers, as the facade would give it. */
+function compilable({ name, unhandled = "error", external = [], steps }) {
+  const types = ["blazen::StartEvent", "blazen::StopEvent"];
+  const typeIds = new Map(types.map((type, id) => [type, id]));
+  const idOf = (word) => {
+    const type = typeName(word);
+    if (!typeIds.has(type)) typeIds.set(type, types.push(type) - 1);
+    return typeIds.get(type);
+  };
+  const outside = external.map(idOf);
+  const accepted = steps.map((step) => {
+    const { kind, types: names, keyed, options } = accepts(step.accepts);
+    return { kind, types: names.map(idOf), ...(kind === "all" && { keyed }), ...options };
+  });
+  const emits = steps.map((step) => step.emits?.map(idOf));
+  const definition = {
+    name,
+    version: 1,
+    unhandled,
+    types,
+    external: outside,
+    steps: steps.map(({ name, limit, pool }, at) => ({ name, accepts: accepted[at], limit, pool, emits: emits[at] })),
+  };
+  return { definition, typeIds };
+}
+
+/** Gives the function that makes a line a frame. */
+function encoder({ types, steps }, typeIds, plan) {
+  const type = (word) => typeIds.get(typeName(word)) ?? types.length;
+  const step = (word) => steps.findIndex(({ name }) => name === word);
+  return (line) => {
+    const [verb, a, b, c] = words(line);
+    const frame = (...fields) => [inputs[verb], ...fields.map(Number), 0, 0, 0].slice(0, 4);
+    switch (verb) {
+      case "Start":
+        return frame(plan, a);
+      case "Key":
+        return b === "-" ? frame(step(a), NONE, c) : frame(step(a), b, NONE);
+      case "Emit":
+      case "Send":
+        return frame(a, type(b), c);
+      case "External":
+        return frame(type(a), b);
+      case "Settle":
+        return frame(a, OUTCOMES[b], c ?? NONE);
+      default:
+        expect(inputs[verb] !== undefined, `unknown line "${line}"`);
+        return a === undefined ? frame() : frame(a);
+    }
+  };
+}
+
+/** Hands frames over and gives the commands as lines. */
+function exchange(binding, run, frames, definition) {
+  let view = binding.buffer();
+  for (const [at, frame] of frames.entries()) view.set(frame, HEADER + 4 * at);
+  const lines = [];
+  const set = [];
+  let count = frames.length;
+  do {
+    view[0] = run.handle;
+    view[1] = count;
+    count = 0;
+    binding.exchange();
+    view = binding.buffer();
+    run.handle = view[0];
+    expect(view[1] >= 0, `the core answers with error ${view[1]}: ${view[1] < 0 && binding.lastError()}`);
+    for (let at = HEADER; at < HEADER + 4 * view[1]; at += 4) {
+      const line = decode([...view.subarray(at, at + 4)], set, definition);
+      if (line !== undefined) lines.push(line);
+    }
+  } while (view[2] !== 0);
+  return lines;
+}
+
+/** A command as a line; a set's members are gathered for the Invoke that follows. */
+function decode([tag, a, b, c], set, { steps }) {
+  const verb = commandNames[tag];
+  const orNone = (value, shown = value) => (value === NONE ? "-" : shown);
+  switch (verb) {
+    case "Arg":
+      set.push(a);
+      return undefined;
+    case "Invoke":
+      return `Invoke ${a} ${steps[b].name} ${c === NONE ? `[${set.splice(0)}]` : c}`;
+    case "Fail":
+      return `Fail ${codes[a]} ${orNone(b, steps[b]?.name)} ${orNone(c)}`;
+    case "Waiting":
+      return verb;
+    default:
+      return `${verb} ${a}`;
+  }
+}
+
+/** The facade's own way to a carrier, which the package does not export. */
+async function load(kind) {
+  const { build } = await import("esbuild");
+  const entry = fileURLToPath(new URL("../../ts/src/binding/node.ts", import.meta.url));
+  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, format: "esm", platform: "node", write: false });
+  const { nodeSources } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+  process.env.BLAZEN_BINDING = kind;
+  const errors = [];
+  for (const { name, load } of nodeSources(createRequire(entry))) {
+    try {
+      return load();
+    } catch (error) {
+      errors.push(`${name}: ${error.message}`);
+    }
+  }
+  throw new Error(`No ${kind} binding. Run \`npm run setup -- --test\` first.\n${errors.join("\n")}`);
+}
+
+async function main(part) {
+  let passed = 0;
+  let failed = 0;
+  for (const kind of process.env.BLAZEN_BINDING ? [process.env.BLAZEN_BINDING] : ["native", "wasm"]) {
+    const binding = await load(kind);
+    for (const { name, vector } of read(part)) {
+      try {
+        play(vector, binding);
+        passed++;
+      } catch (error) {
+        failed++;
+        console.log(`${kind} ${name}: ${error.message}`);
+      }
+    }
+    console.log(`boundary, ${binding.kind}, Node ${process.versions.node}`);
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv[2]);
