@@ -86,7 +86,7 @@ export function eventClass(type: string, schema?: StandardSchemaV1) {
       try {
         Object.assign(this, value);
       } catch (error) {
-        assignGuarded(this, type, value, error);
+        assignGuarded(this, type, value as object, error);
       }
     }
   };

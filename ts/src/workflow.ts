@@ -54,7 +54,7 @@ export class Workflow<Input = unknown, Result = unknown, Accepted extends string
     this.#unhandled = unhandledEvents;
     this.#external = external.map((one) => typeRef(`Workflow "${name}", external`, one));
     for (const [method, { accepts, options, name: step = method }] of methodSteps(this)) {
-      this.step(step, accepts, options, (event: never, ctx: Context) => (this as unknown as Record<string, (event: unknown, ctx: Context) => StepResult>)[method]!(event, ctx));
+      this.step(step, accepts as string, options, (event, ctx) => (this as unknown as Record<string, (event: unknown, ctx: Context) => StepResult>)[method]!(event, ctx));
     }
   }
 

@@ -11,7 +11,7 @@ function addonPackages({ platform, arch }: NodeJS.Process): string[] {
 /** Native, else WASM; `BLAZEN_BINDING` pins one of them. */
 export function nodeSources(require: NodeJS.Require): Source[] {
   const native = addonPackages(process).map((name) => ({ name, load: () => nativeBinding(require(name) as Addon) }));
-  const wasm = { name: "@blazen/wasm", load: () => wasmBinding((require("@blazen/wasm") as { module(): WebAssembly.Module }).module()) };
+  const wasm = { name: "@blazen/wasm", load: () => wasmBinding((require("@blazen/wasm") as typeof import("@blazen/wasm")).instance()) };
   const pinned = process.env["BLAZEN_BINDING"];
   if (pinned === undefined || pinned === "") return [...native, wasm];
   if (pinned === "native") return native;

@@ -1,17 +1,15 @@
-import { glue } from "@blazen/wasm/glue";
+import type { WasmCore } from "@blazen/wasm";
 import type { Binding } from "./types";
 
-/** A fresh instance of the core's module. */
-export function wasmBinding(module: WebAssembly.Module): Binding {
-  const core = glue();
-  const { memory } = core.initSync({ module });
+/** A binding on a fresh instance of the core's module. */
+export function wasmBinding(core: WasmCore): Binding {
   const offset = core.bufferOffset();
   const words = core.bufferWords();
-  let view = new Int32Array(memory.buffer, offset, words);
+  let view = new Int32Array(core.memory.buffer, offset, words);
   return {
     kind: "wasm",
     buffer() {
-      if (view.length === 0) view = new Int32Array(memory.buffer, offset, words);
+      if (view.length === 0) view = new Int32Array(core.memory.buffer, offset, words);
       return view;
     },
     exchange: core.exchange,

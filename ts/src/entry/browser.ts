@@ -1,6 +1,6 @@
-import { module } from "@blazen/wasm";
+import { instance } from "@blazen/wasm";
 import { provide } from "../binding/load";
 import { wasmBinding } from "../binding/wasm";
 
-provide([{ name: "wasm", load: () => wasmBinding(module()) }]);
+provide([{ name: "wasm", load: () => wasmBinding(instance()) }]);
 export * from "../index";

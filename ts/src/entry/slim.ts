@@ -1,3 +1,4 @@
+import { instantiate } from "@blazen/wasm/glue";
 import { provide } from "../binding/load";
 import { wasmBinding } from "../binding/wasm";
 
@@ -8,7 +9,7 @@ import { wasmBinding } from "../binding/wasm";
  */
 export async function init(source: WebAssembly.Module | BufferSource | URL | Response): Promise<void> {
   const module = source instanceof WebAssembly.Module ? source : await compiled(source);
-  provide([{ name: "wasm", load: () => wasmBinding(module) }]);
+  provide([{ name: "wasm", load: () => wasmBinding(instantiate(module)) }]);
 }
 
 async function compiled(source: BufferSource | URL | Response): Promise<WebAssembly.Module> {

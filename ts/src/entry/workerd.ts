@@ -1,6 +1,7 @@
+import { instantiate } from "@blazen/wasm/glue";
 import module from "@blazen/wasm/blazen.wasm";
 import { provide } from "../binding/load";
 import { wasmBinding } from "../binding/wasm";
 
-provide([{ name: "wasm", load: () => wasmBinding(module) }]);
+provide([{ name: "wasm", load: () => wasmBinding(instantiate(module)) }]);
 export * from "../index";
