@@ -1,0 +1,143 @@
+//! All plans and runs of one thread, and the exchange of frames with them.
+
+use std::rc::Rc;
+
+use crate::error::CoreError;
+use crate::frame::{Frame, HEADER, NONE, Output, ROOM, WORDS};
+use crate::generated::{ERR_INTERNAL, IN_CLOSE, IN_PANIC, IN_START};
+use crate::plan::Plan;
+use crate::run::Run;
+use crate::slab::Slab;
+
+/// Finished runs kept for their memory: a run that starts allocates nothing while there are any.
+const SPARE: usize = 64;
+
+#[derive(Default)]
+pub struct Core {
+    plans: Slab<Rc<Plan>>,
+    runs: Slab<Box<Run>>,
+    spare: Vec<Box<Run>>,
+    frames: Vec<Frame>,
+    last_error: String,
+}
+
+impl Core {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A plan's id, or the negative number of an error that `last_error` tells.
+    pub fn compile(&mut self, definition: &str) -> i32 {
+        match Plan::compile(definition) {
+            Ok(plan) => self.plans.insert(Rc::new(plan)) as i32,
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Forgets a plan; its runs keep it until they end.
+    pub fn drop_plan(&mut self, plan: i32) {
+        self.plans.remove(plan as u32);
+    }
+
+    /// JSON of the last failure: `{ code, message, step?, lacking? }`.
+    pub fn last_error(&self) -> &str {
+        &self.last_error
+    }
+
+    /// How many runs are live.
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Ends a run whose state a panic has left in doubt.
+    pub fn poison(&mut self, run: i32, message: &str) {
+        self.runs.remove(run as u32);
+        self.fail(&CoreError::internal(message));
+    }
+
+    /// Takes the input frames in the buffer and leaves commands there.
+    pub fn exchange(&mut self, buffer: &mut [i32]) {
+        let answer = match self.answer(buffer) {
+            Ok(answer) => answer,
+            Err(error) => (self.fail(&error), false),
+        };
+        buffer[1] = answer.0;
+        buffer[2] = i32::from(answer.1);
+    }
+
+    fn answer(&mut self, buffer: &mut [i32]) -> Result<(i32, bool), CoreError> {
+        let count = buffer[1];
+        if !(0..=ROOM as i32).contains(&count) || buffer.len() < HEADER + ROOM * WORDS {
+            return Err(CoreError::internal(format!("{count} frames do not fit the buffer")));
+        }
+        self.frames.clear();
+        self.frames.extend(buffer[HEADER..HEADER + count as usize * WORDS].chunks_exact(WORDS).map(|words| [words[0], words[1], words[2], words[3]]));
+        let mut handle = buffer[0];
+        if handle == NONE {
+            handle = self.start()?;
+            buffer[0] = handle;
+        }
+        let Some(run) = self.runs.get_mut(handle as u32) else {
+            return Err(CoreError::internal(format!("there is no run {handle}")));
+        };
+        let mut spill = std::mem::take(&mut run.spill);
+        let mut output = Output::new(buffer, &mut spill);
+        let mut over = false;
+        for frame in &self.frames {
+            match frame[0] {
+                IN_START => {}
+                IN_CLOSE => over = true,
+                IN_PANIC => panic_on_purpose(),
+                _ => run.handle(frame, &mut output)?,
+            }
+            if run.over {
+                break;
+            }
+        }
+        if !over && !run.over {
+            run.route(&mut output);
+        }
+        let count = output.count() as i32;
+        let more = output.spilled() || run.more;
+        run.spill = spill;
+        if let Some(error) = run.failure.take() {
+            self.last_error = error.json();
+        }
+        // A run that is over stays until its last commands have been fetched.
+        if over || (run.over && !more) {
+            self.free(handle);
+        }
+        Ok((count, more))
+    }
+
+    fn start(&mut self) -> Result<i32, CoreError> {
+        let Some([IN_START, plan, slot, _]) = self.frames.first().copied() else {
+            return Err(CoreError::internal("a run begins with a Start frame"));
+        };
+        let Some(plan) = self.plans.get(plan as u32) else {
+            return Err(CoreError::internal(format!("there is no plan {plan}")));
+        };
+        let mut run = self.spare.pop().unwrap_or_default();
+        run.begin(plan.clone(), slot as u32)?;
+        Ok(self.runs.insert(run) as i32)
+    }
+
+    fn free(&mut self, handle: i32) {
+        let Some(mut run) = self.runs.remove(handle as u32) else { return };
+        if self.spare.len() < SPARE && run.small() {
+            run.reset();
+            self.spare.push(run);
+        }
+    }
+
+    fn fail(&mut self, error: &CoreError) -> i32 {
+        self.last_error = error.json();
+        -if error.number > 0 { error.number } else { ERR_INTERNAL }
+    }
+}
+
+/// So that tests can show that a panic ends one run and not the process.
+#[allow(clippy::panic)]
+fn panic_on_purpose() {
+    panic!("panic frame");
+}

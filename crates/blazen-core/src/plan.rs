@@ -1,0 +1,224 @@
+//! A workflow compiled: names as small integers, and for each type who accepts it.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::definition::{Accepts, Definition, Rest, Unhandled};
+use crate::error::CoreError;
+
+pub const START: u32 = 0;
+pub const STOP: u32 = 1;
+const ENGINE: &str = "blazen::";
+
+pub type TypeId = u32;
+pub type StepId = u32;
+
+pub struct Plan {
+    pub types: Vec<String>,
+    pub steps: Vec<Step>,
+    /// By type: the steps that accept it, in registration order.
+    pub accepting: Vec<Vec<StepId>>,
+    pub external: Vec<TypeId>,
+    pub unhandled: Unhandled,
+    /// The limit of each pool.
+    pub limits: Vec<u32>,
+    /// The collects over the whole run, in registration order.
+    pub whole: Vec<StepId>,
+    pub keyed: bool,
+}
+
+pub struct Step {
+    pub name: String,
+    pub accepts: Accept,
+    pub pool: Option<u32>,
+    /// The collects that name this step in `of`: its fan-outs are scopes if there are any.
+    pub collects: Vec<StepId>,
+}
+
+pub enum Accept {
+    Any,
+    Join(Join),
+    Collect(Collect),
+}
+
+pub struct Join {
+    /// The distinct types of a set, each with how many it takes.
+    pub ports: Vec<(TypeId, usize)>,
+    /// The ports in the order in which the step gets the set.
+    pub order: Vec<usize>,
+    pub keyed: bool,
+}
+
+pub struct Collect {
+    /// The step whose fan-outs it collects; none: the whole run.
+    pub of: Option<StepId>,
+    pub when: When,
+    /// Its place among the collects of `of`, or among those over the whole run.
+    pub place: usize,
+    pub types: Vec<TypeId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    End,
+    Every(usize),
+    First(usize, Rest),
+}
+
+impl Plan {
+    pub fn compile(text: &str) -> Result<Self, CoreError> {
+        let definition: Definition = serde_json::from_str(text).map_err(|error| CoreError::internal(format!("the definition cannot be read: {error}")))?;
+        let count = definition.types.len();
+        let known = |id: &u32| (*id as usize) < count;
+        let all_known = definition.external.iter().all(known)
+            && definition.steps.iter().all(|step| step.accepts.types().iter().all(known) && step.emits.iter().flatten().all(known));
+        if count < 2 || !all_known {
+            return Err(CoreError::internal("the definition names a type id that it does not list"));
+        }
+        let mut ids = HashMap::new();
+        for (id, step) in definition.steps.iter().enumerate() {
+            if ids.insert(step.name.as_str(), id as StepId).is_some() {
+                return Err(CoreError::step(&step.name, format!("two steps are named \"{}\". Names of steps are unique.", step.name)));
+            }
+        }
+        let mut plan = Self {
+            steps: Vec::with_capacity(definition.steps.len()),
+            accepting: vec![Vec::new(); count],
+            external: definition.external.clone(),
+            unhandled: definition.unhandled,
+            limits: Vec::new(),
+            whole: Vec::new(),
+            keyed: false,
+            types: Vec::new(),
+        };
+        let mut pools = HashMap::new();
+        let mut collects: Vec<Vec<StepId>> = vec![Vec::new(); definition.steps.len()];
+        for (id, step) in definition.steps.iter().enumerate() {
+            let id = id as StepId;
+            let pool = plan.pool(step.name.as_str(), step.pool.as_deref(), step.limit, &mut pools)?;
+            let accepts = match &step.accepts {
+                Accepts::Any { .. } => Accept::Any,
+                Accepts::All { types, keyed } => {
+                    plan.keyed |= keyed;
+                    Accept::Join(join(types, *keyed))
+                }
+                Accepts::Collect { types, of, count, first, rest } => {
+                    let when = match (count, first) {
+                        (None, None) => When::End,
+                        (Some(count), None) if *count > 0 => When::Every(*count as usize),
+                        (None, Some(first)) if *first > 0 && of.is_some() => When::First(*first as usize, rest.unwrap_or(Rest::Cancel)),
+                        _ => return Err(CoreError::step(&step.name, format!("step \"{}\": a collect has \"count\", or \"first\" with \"of\", from 1 up.", step.name))),
+                    };
+                    let of = match of {
+                        None => None,
+                        Some(of) => Some(*ids.get(of.as_str()).ok_or_else(|| {
+                            CoreError::step(&step.name, format!("step \"{}\" collects \"of\" \"{of}\", but there is no step of that name.", step.name))
+                        })?),
+                    };
+                    let list = match of {
+                        None => &mut plan.whole,
+                        Some(of) => &mut collects[of as usize],
+                    };
+                    list.push(id);
+                    let place = list.len() - 1;
+                    Accept::Collect(Collect { of, when, place, types: types.clone() })
+                }
+            };
+            let mut seen = HashSet::new();
+            for ty in step.accepts.types() {
+                if seen.insert(*ty) {
+                    plan.accepting[*ty as usize].push(id);
+                }
+            }
+            plan.steps.push(Step { name: step.name.clone(), accepts, pool, collects: Vec::new() });
+        }
+        for (step, collects) in plan.steps.iter_mut().zip(collects) {
+            step.collects = collects;
+        }
+        if plan.accepting[START as usize].is_empty() {
+            return Err(CoreError::definition("no step accepts StartEvent, so a run has nothing to begin with. Add a step that does."));
+        }
+        check_paths(&definition)?;
+        plan.types = definition.types;
+        Ok(plan)
+    }
+
+    fn pool(&mut self, step: &str, pool: Option<&str>, limit: Option<u32>, pools: &mut HashMap<String, u32>) -> Result<Option<u32>, CoreError> {
+        let Some(limit) = limit else { return Ok(None) };
+        if limit == 0 {
+            return Err(CoreError::step(step, format!("step \"{step}\": a limit is from 1 up.")));
+        }
+        if let Some(name) = pool {
+            if let Some(&id) = pools.get(name) {
+                let other = self.limits[id as usize];
+                if other != limit {
+                    return Err(CoreError::step(step, format!("pool \"{name}\" has two limits, {other} and {limit} (step \"{step}\"). Give it one.")));
+                }
+                return Ok(Some(id));
+            }
+            pools.insert(name.to_owned(), self.limits.len() as u32);
+        }
+        self.limits.push(limit);
+        Ok(Some(self.limits.len() as u32 - 1))
+    }
+
+    pub fn accepting(&self, ty: TypeId) -> &[StepId] {
+        self.accepting.get(ty as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn join(types: &[TypeId], keyed: bool) -> Join {
+    let mut ports: Vec<(TypeId, usize)> = Vec::new();
+    let order = types
+        .iter()
+        .map(|ty| match ports.iter().position(|(port, _)| port == ty) {
+            Some(at) => {
+                ports[at].1 += 1;
+                at
+            }
+            None => {
+                ports.push((*ty, 1));
+                ports.len() - 1
+            }
+        })
+        .collect();
+    Join { ports, order, keyed }
+}
+
+/// Where every step says what it emits, an event that cannot come and a run that cannot end are seen beforehand.
+fn check_paths(definition: &Definition) -> Result<(), CoreError> {
+    let mut emits = Vec::with_capacity(definition.steps.len());
+    for step in &definition.steps {
+        let Some(types) = &step.emits else { return Ok(()) };
+        emits.push(types);
+    }
+    let own = |ty: u32| definition.types[ty as usize].starts_with(ENGINE) && ty != STOP;
+    let emitted: HashSet<u32> = emits.iter().flat_map(|types| types.iter().copied()).chain(definition.external.iter().copied()).collect();
+    for step in &definition.steps {
+        if let Some(ty) = step.accepts.types().iter().find(|ty| !own(**ty) && !emitted.contains(ty)) {
+            let name = &definition.types[*ty as usize];
+            return Err(CoreError::step(&step.name, format!("step \"{}\" accepts \"{name}\", which no step emits. Emit it, or name it in \"external\".", step.name)));
+        }
+    }
+    let mut reached: HashSet<u32> = (0..definition.types.len() as u32).filter(|ty| own(*ty)).chain(definition.external.iter().copied()).collect();
+    let mut waiting: Vec<usize> = (0..definition.steps.len()).collect();
+    loop {
+        let before = waiting.len();
+        waiting.retain(|&id| {
+            let accepts = &definition.steps[id].accepts;
+            let runs = match accepts {
+                Accepts::All { types, .. } => types.iter().all(|ty| reached.contains(ty)),
+                _ => accepts.types().iter().any(|ty| reached.contains(ty)),
+            };
+            if runs {
+                reached.extend(emits[id].iter().copied());
+            }
+            !runs
+        });
+        if reached.contains(&STOP) {
+            return Ok(());
+        }
+        if waiting.len() == before {
+            return Err(CoreError::definition("no path leads from StartEvent to StopEvent: by their \"emits\" the steps that run never emit one. A run could not end."));
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! One execution: everything it holds is plain data, so that a snapshot is a walk over it.
+
+mod collect;
+mod join;
+mod route;
+mod scope;
+mod settle;
+mod stall;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use crate::error::CoreError;
+use crate::frame::{Frame, NONE, Output};
+use crate::generated::*;
+use crate::plan::{Plan, START, StepId, TypeId};
+use crate::slab::Slab;
+
+use collect::Gathered;
+use join::JoinState;
+use scope::Scope;
+use settle::Invocation;
+
+pub type Slot = u32;
+pub type ScopeId = u32;
+pub type InvocationId = u32;
+pub const NOBODY: u32 = u32::MAX;
+pub const ROOT: ScopeId = 0;
+
+/// Where something belongs: a scope (a fan-out, or a flow's root) and the branch in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    pub scope: ScopeId,
+    pub branch: u32,
+}
+
+/// What stands in the queue: an event, or a fan-out whose branches have all ended.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// The commit it came with: dispatch stops at the run's durable mark.
+    commit: u64,
+    what: What,
+    place: Place,
+}
+
+#[derive(Clone, Copy)]
+pub enum What {
+    Event { ty: TypeId, slot: Slot, from: StepId },
+    Close,
+}
+
+#[derive(Clone, Copy)]
+struct Staged {
+    invocation: InvocationId,
+    ty: TypeId,
+    slot: Slot,
+}
+
+#[derive(Default)]
+struct Pool {
+    running: u32,
+    backlog: VecDeque<InvocationId>,
+}
+
+/// A plan being executed within a run: the run itself; child runs are further ones.
+struct Flow {
+    plan: Rc<Plan>,
+    pools: Vec<Pool>,
+    /// By step; only joins have one.
+    joins: BTreeMap<StepId, JoinState>,
+    /// What each collect over the whole run has gathered, by its place.
+    whole: Vec<Gathered>,
+}
+
+#[derive(Default)]
+pub struct Run {
+    flows: Vec<Flow>,
+    scopes: Slab<Scope>,
+    queue: VecDeque<Entry>,
+    invocations: Slab<Invocation>,
+    /// How often each payload is held.
+    slots: Vec<u32>,
+    staged: Vec<Staged>,
+    /// Join keys of events in the queue, by slot: (step, key, slot of the error if `by` failed).
+    keys: BTreeMap<Slot, Vec<(StepId, i32, i32)>>,
+    next_keys: Vec<(StepId, i32, i32)>,
+    sent: BTreeSet<u32>,
+    next_id: Option<u32>,
+    commit: u64,
+    durable: u64,
+    /// Invocations whose outcome matters.
+    live: u32,
+    /// The host knows that nothing is left but events from outside.
+    idle: bool,
+    pub over: bool,
+    pub more: bool,
+    pub failure: Option<CoreError>,
+    pub spill: VecDeque<Frame>,
+}
+
+impl Run {
+    pub fn begin(&mut self, plan: Rc<Plan>, slot: Slot) -> Result<(), CoreError> {
+        self.durable = u64::MAX;
+        self.scopes.insert(Scope::root(0));
+        let pools = plan.limits.iter().map(|_| Pool::default()).collect();
+        let whole = plan.whole.iter().map(|_| Gathered::default()).collect();
+        self.flows.push(Flow { plan, pools, joins: BTreeMap::new(), whole });
+        self.hold(slot)?;
+        self.enqueue(START, slot, NOBODY, Place { scope: ROOT, branch: 0 });
+        Ok(())
+    }
+
+    /// Whether its memory is worth keeping for another run.
+    pub fn small(&self) -> bool {
+        self.queue.capacity() <= 256 && self.slots.capacity() <= 256 && self.spill.capacity() <= 256
+    }
+
+    pub fn reset(&mut self) {
+        self.flows.clear();
+        self.scopes.clear();
+        self.queue.clear();
+        self.invocations.clear();
+        self.slots.clear();
+        self.staged.clear();
+        self.keys.clear();
+        self.next_keys.clear();
+        self.sent.clear();
+        self.next_id = None;
+        self.commit = 0;
+        self.live = 0;
+        self.idle = false;
+        self.over = false;
+        self.more = false;
+        self.failure = None;
+        self.spill.clear();
+    }
+
+    pub fn handle(&mut self, &[tag, a, b, c]: &Frame, out: &mut Output<'_>) -> Result<(), CoreError> {
+        match tag {
+            IN_EMIT => self.handle_emit(a as u32, b as u32, c as u32),
+            IN_SETTLE => self.handle_settle(a as u32, b, c, out),
+            IN_FAN => self.handle_fan(a as u32),
+            IN_COMMIT => self.handle_commit(a as u32, out),
+            IN_SEND => self.handle_send(a as u32, b as u32, c as u32, out),
+            IN_EXTERNAL => self.handle_external(a as u32, b as u32, out),
+            IN_KEY => {
+                self.next_keys.push((a as u32, b, c));
+                Ok(())
+            }
+            IN_ID => {
+                self.next_id = Some(a as u32);
+                Ok(())
+            }
+            IN_DURABLE => {
+                self.durable = a as u64;
+                Ok(())
+            }
+            IN_CANCEL => {
+                self.end(out, CMD_FAIL, ERR_CANCELLED, NONE, NONE);
+                Ok(())
+            }
+            _ => Err(CoreError::internal(format!("there is no input frame {tag}"))),
+        }
+    }
+
+    /// An event from outside belongs to the run itself (1.8).
+    fn handle_external(&mut self, ty: TypeId, slot: Slot, out: &mut Output<'_>) -> Result<(), CoreError> {
+        self.hold(slot)?;
+        self.keep_keys(slot);
+        if self.known_id() {
+            self.release(slot, out);
+            return Ok(());
+        }
+        self.idle = false;
+        self.commit += 1;
+        self.enqueue(ty, slot, NOBODY, Place { scope: ROOT, branch: 0 });
+        Ok(())
+    }
+
+    /// True if the id before this frame has been used; it is used from now on.
+    fn known_id(&mut self) -> bool {
+        self.next_id.take().is_some_and(|id| !self.sent.insert(id))
+    }
+
+    fn keep_keys(&mut self, slot: Slot) {
+        if !self.next_keys.is_empty() {
+            self.keys.insert(slot, std::mem::take(&mut self.next_keys));
+        }
+    }
+
+    fn enqueue(&mut self, ty: TypeId, slot: Slot, from: StepId, place: Place) {
+        if let Some(scope) = self.scopes.get_mut(place.scope) {
+            scope.live += 1;
+        }
+        self.queue.push_back(Entry { commit: self.commit, what: What::Event { ty, slot, from }, place });
+    }
+
+    /// A payload that the host has just put into this slot.
+    fn hold(&mut self, slot: Slot) -> Result<(), CoreError> {
+        let at = slot as usize;
+        if at >= self.slots.len() {
+            if slot >= 1 << 30 {
+                return Err(CoreError::internal(format!("{slot} is no slot")));
+            }
+            self.slots.resize(at + 1, 0);
+        }
+        if self.slots[at] != 0 {
+            return Err(CoreError::internal(format!("slot {slot} is in use")));
+        }
+        self.slots[at] = 1;
+        Ok(())
+    }
+
+    fn retain(&mut self, slot: Slot, times: u32) {
+        if let Some(count) = self.slots.get_mut(slot as usize) {
+            *count += times;
+        }
+    }
+
+    fn release(&mut self, slot: Slot, out: &mut Output<'_>) {
+        let Some(count) = self.slots.get_mut(slot as usize) else { return };
+        *count -= 1;
+        if *count == 0 {
+            out.push(CMD_RELEASE, slot as i32, NONE, NONE);
+            if !self.keys.is_empty() {
+                self.keys.remove(&slot);
+            }
+        }
+    }
+
+    fn end(&mut self, out: &mut Output<'_>, command: i32, a: i32, b: i32, c: i32) {
+        out.push(command, a, b, c);
+        self.over = true;
+    }
+}

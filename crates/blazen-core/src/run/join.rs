@@ -1,0 +1,58 @@
+//! Joins: a first-in first-out line for each type of a set, per key where there is one.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::settle::Input;
+use super::{Place, Run, Slot};
+use crate::frame::{NONE, Output};
+use crate::generated::{CMD_FAIL, ERR_STEP};
+use crate::plan::{Accept, StepId, TypeId};
+
+#[derive(Clone, Copy)]
+pub struct Waiting {
+    slot: Slot,
+    place: Place,
+}
+
+/// The lines of a join, by key; one that has none uses key 0.
+#[derive(Default)]
+pub struct JoinState {
+    pub sets: BTreeMap<i32, Vec<VecDeque<Waiting>>>,
+}
+
+impl Run {
+    /// Takes an event to a join. False if the run has failed by it.
+    pub(super) fn join(&mut self, flow: usize, step: StepId, ty: TypeId, slot: Slot, place: Place, out: &mut Output<'_>) -> bool {
+        let plan = self.flows[flow].plan.clone();
+        let Accept::Join(join) = &plan.steps[step as usize].accepts else { return true };
+        let mut key = 0;
+        if join.keyed {
+            let found = self.keys.get(&slot).and_then(|keys| keys.iter().find(|(of, ..)| *of == step));
+            let &(_, given, error) = found.unwrap_or(&(step, NONE, NONE));
+            if given == NONE {
+                self.end(out, CMD_FAIL, ERR_STEP, step as i32, error);
+                return false;
+            }
+            key = given;
+        }
+        let Some(port) = join.ports.iter().position(|(of, _)| *of == ty) else { return true };
+        self.hold_scope(place.scope);
+        let sets = &mut self.flows[flow].joins.entry(step).or_default().sets;
+        let lines = sets.entry(key).or_insert_with(|| vec![VecDeque::new(); join.ports.len()]);
+        lines[port].push_back(Waiting { slot, place });
+        if !join.ports.iter().zip(&*lines).all(|((_, takes), line)| line.len() >= *takes) {
+            return true;
+        }
+        let members: Vec<Waiting> = join.order.iter().filter_map(|&port| lines[port].pop_front()).collect();
+        if lines.iter().all(VecDeque::is_empty) {
+            sets.remove(&key);
+        }
+        let places: Vec<Place> = members.iter().map(|member| member.place).collect();
+        let common = self.common(&places, place);
+        self.invoke(flow, step, common, Input::Set(members.iter().map(|member| member.slot).collect()), out);
+        for place in places {
+            self.unhold_scope(place.scope);
+        }
+        true
+    }
+}

@@ -1,0 +1,268 @@
+//! Fan-outs: a tree of scopes. What descends from a branch belongs to it; a scope with nothing live in it is over.
+
+use super::{Entry, InvocationId, NOBODY, Place, ROOT, Run, ScopeId, What};
+use super::collect::Gathered;
+use crate::frame::Output;
+use crate::plan::StepId;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Nothing lives in it any more; its Close stands in the queue, or it has been closed.
+    Ended,
+    /// A collect had enough: what is left of it in the queue is dropped when its turn comes.
+    Cancelled,
+}
+
+pub struct Scope {
+    pub flow: usize,
+    /// The step that opened it; NOBODY for a flow's root.
+    pub opener: StepId,
+    /// Where the fan-out itself belongs.
+    pub place: Place,
+    depth: u32,
+    next_branch: u32,
+    /// Queued events, invocations, child scopes and a generator that goes on.
+    pub live: u32,
+    /// Reasons to keep the record of a scope that is over: events that wait in a join, its Close in the queue.
+    pub held: u32,
+    state: State,
+    invocations: InvocationId,
+    children: ScopeId,
+    previous: ScopeId,
+    next: ScopeId,
+    /// What each collect of its opener has gathered.
+    pub gathered: Vec<Gathered>,
+}
+
+impl Scope {
+    pub fn root(flow: usize) -> Self {
+        Self {
+            flow,
+            opener: NOBODY,
+            place: Place { scope: NOBODY, branch: 0 },
+            depth: 0,
+            next_branch: 1,
+            live: 0,
+            held: 0,
+            state: State::Open,
+            invocations: NOBODY,
+            children: NOBODY,
+            previous: NOBODY,
+            next: NOBODY,
+            gathered: Vec::new(),
+        }
+    }
+}
+
+impl Run {
+    /// Opens a fan-out; it is live until its opener settles, whatever its branches do.
+    pub(super) fn open(&mut self, flow: usize, opener: StepId, place: Place, collects: usize) -> ScopeId {
+        let (depth, next) = self.scopes.get(place.scope).map_or((0, NOBODY), |parent| (parent.depth, parent.children));
+        let gathered = (0..collects).map(|_| Gathered::default()).collect();
+        let id = self.scopes.insert(Scope { opener, place, depth: depth + 1, next_branch: 0, live: 1, next, gathered, ..Scope::root(flow) });
+        if let Some(sibling) = self.scopes.get_mut(next) {
+            sibling.previous = id;
+        }
+        if let Some(parent) = self.scopes.get_mut(place.scope) {
+            parent.children = id;
+            parent.live += 1;
+        }
+        id
+    }
+
+    /// The place of the next branch of a fan-out.
+    pub(super) fn branch(&mut self, fan: ScopeId) -> Place {
+        let Some(scope) = self.scopes.get_mut(fan) else { return Place { scope: ROOT, branch: 0 } };
+        scope.next_branch += 1;
+        Place { scope: fan, branch: scope.next_branch - 1 }
+    }
+
+    pub(super) fn is_cancelled(&self, scope: ScopeId) -> bool {
+        self.scopes.get(scope).is_none_or(|scope| scope.state == State::Cancelled)
+    }
+
+    /// Something in the scope has ended.
+    pub(super) fn leave(&mut self, id: ScopeId) {
+        let Some(scope) = self.scopes.get_mut(id) else { return };
+        scope.live -= 1;
+        if scope.live > 0 || scope.opener == NOBODY {
+            return;
+        }
+        if scope.state == State::Open {
+            scope.state = State::Ended;
+            scope.held += 1;
+            self.queue.push_back(Entry { commit: self.commit, what: What::Close, place: Place { scope: id, branch: 0 } });
+        } else {
+            self.free_scope(id);
+        }
+    }
+
+    pub(super) fn hold_scope(&mut self, id: ScopeId) {
+        if let Some(scope) = self.scopes.get_mut(id) {
+            scope.held += 1;
+        }
+    }
+
+    pub(super) fn unhold_scope(&mut self, id: ScopeId) {
+        if let Some(scope) = self.scopes.get_mut(id) {
+            scope.held -= 1;
+        }
+        self.free_scope(id);
+    }
+
+    /// Frees the record of a scope that is over and that nothing refers to; then perhaps those around it.
+    fn free_scope(&mut self, mut id: ScopeId) {
+        while let Some(scope) = self.scopes.get(id) {
+            if scope.live > 0 || scope.held > 0 || scope.state == State::Open || scope.opener == NOBODY {
+                return;
+            }
+            let parent = scope.place.scope;
+            self.scopes.remove(id);
+            // Its record kept its parent's, so that the way up stays known.
+            let Some(around) = self.scopes.get_mut(parent) else { return };
+            around.held -= u32::from(around.opener != NOBODY);
+            id = parent;
+        }
+    }
+
+    /// All branches have ended: what the collects have becomes theirs, in the branch that the fan-out was opened in.
+    pub(super) fn close(&mut self, id: ScopeId, out: &mut Output<'_>) {
+        if !self.is_cancelled(id) {
+            self.run_collects(id, out);
+            self.detach(id);
+        }
+        self.unhold_scope(id);
+    }
+
+    /// Takes a scope that is over out of its parent.
+    fn detach(&mut self, id: ScopeId) {
+        let Some(scope) = self.scopes.get(id) else { return };
+        let (previous, next, parent) = (scope.previous, scope.next, scope.place.scope);
+        if let Some(sibling) = self.scopes.get_mut(next) {
+            sibling.previous = previous;
+        }
+        if let Some(sibling) = self.scopes.get_mut(previous) {
+            sibling.next = next;
+        } else if let Some(parent) = self.scopes.get_mut(parent) {
+            parent.children = next;
+        }
+        if let Some(around) = self.scopes.get_mut(parent) {
+            around.held += u32::from(around.opener != NOBODY);
+        }
+        self.leave(parent);
+    }
+
+    /// Ends a fan-out before its branches have: all that lives in it is withdrawn.
+    pub(super) fn cancel(&mut self, top: ScopeId, out: &mut Output<'_>) {
+        let mut scopes = vec![top];
+        let mut at = 0;
+        while let Some(&id) = scopes.get(at) {
+            at += 1;
+            let Some(scope) = self.scopes.get_mut(id) else { continue };
+            scope.state = State::Cancelled;
+            scope.held += 1;
+            let mut invocation = std::mem::replace(&mut scope.invocations, NOBODY);
+            let mut child = scope.children;
+            while let Some(found) = self.scopes.get(child) {
+                scopes.push(child);
+                child = found.next;
+            }
+            while let Some(next) = self.invocations.get(invocation).map(|found| found.next) {
+                self.abort(invocation, out);
+                if let Some(scope) = self.scopes.get_mut(id) {
+                    scope.live -= 1;
+                }
+                invocation = next;
+            }
+        }
+        for &id in scopes[1..].iter().rev() {
+            self.drop_gathered(id, out);
+            self.detach(id);
+        }
+        self.run_collects(top, out);
+        self.detach(top);
+        for id in scopes {
+            self.unhold_scope(id);
+        }
+    }
+
+    /// Adds an invocation to its scope.
+    pub(super) fn enter(&mut self, scope: ScopeId, id: InvocationId) {
+        let Some(scope) = self.scopes.get_mut(scope) else { return };
+        scope.live += 1;
+        if scope.opener == NOBODY {
+            return;
+        }
+        let next = std::mem::replace(&mut scope.invocations, id);
+        if let Some(invocation) = self.invocations.get_mut(id) {
+            invocation.next = next;
+        }
+        if let Some(invocation) = self.invocations.get_mut(next) {
+            invocation.previous = id;
+        }
+    }
+
+    /// Takes an invocation out of its scope's list; `leave` says that it has ended.
+    pub(super) fn exit(&mut self, id: InvocationId) {
+        let Some(invocation) = self.invocations.get(id) else { return };
+        let (previous, next, scope) = (invocation.previous, invocation.next, invocation.place.scope);
+        if self.scopes.get(scope).is_none_or(|scope| scope.opener == NOBODY) {
+            return;
+        }
+        if let Some(neighbour) = self.invocations.get_mut(next) {
+            neighbour.previous = previous;
+        }
+        if let Some(neighbour) = self.invocations.get_mut(previous) {
+            neighbour.next = next;
+        } else if let Some(scope) = self.scopes.get_mut(scope) {
+            scope.invocations = next;
+        }
+    }
+
+    /// The innermost fan-out around `place` that `opener` opened, and the branch in it.
+    pub(super) fn enclosing(&self, mut place: Place, opener: StepId) -> Option<Place> {
+        while let Some(scope) = self.scopes.get(place.scope) {
+            if scope.opener == opener {
+                return Some(place);
+            }
+            place = scope.place;
+        }
+        None
+    }
+
+    /// The innermost open fan-out around all of `places`, in the branch of `last`.
+    pub(super) fn common(&self, places: &[Place], last: Place) -> Place {
+        let mut at = self.open_around(last);
+        for place in places {
+            while at.scope != ROOT && !self.is_around(at.scope, place.scope) {
+                at = self.open_around(self.scopes.get(at.scope).map_or(at, |scope| scope.place));
+            }
+        }
+        at
+    }
+
+    fn open_around(&self, mut place: Place) -> Place {
+        while let Some(scope) = self.scopes.get(place.scope) {
+            if scope.state == State::Open {
+                break;
+            }
+            place = scope.place;
+        }
+        place
+    }
+
+    fn is_around(&self, outer: ScopeId, mut inner: ScopeId) -> bool {
+        let depth = self.scopes.get(outer).map_or(0, |scope| scope.depth);
+        while let Some(scope) = self.scopes.get(inner) {
+            if inner == outer {
+                return true;
+            }
+            if scope.depth <= depth {
+                return false;
+            }
+            inner = scope.place.scope;
+        }
+        false
+    }
+}

@@ -1,0 +1,237 @@
+//! Invocations: their start, what they emit, and their end.
+
+use super::{InvocationId, NOBODY, Place, ROOT, Run, ScopeId, Slot, Staged};
+use crate::error::CoreError;
+use crate::frame::{NONE, Output};
+use crate::generated::*;
+use crate::plan::{StepId, TypeId};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Running,
+    /// It waits for a place in its pool.
+    Waiting,
+    /// Its fan-out is over: what it does is dropped, but it keeps its place until it settles.
+    Aborted,
+    /// As Aborted, before it began.
+    Withdrawn,
+}
+
+pub enum Input {
+    One(Slot),
+    Set(Vec<Slot>),
+}
+
+pub struct Invocation {
+    pub step: StepId,
+    pub flow: usize,
+    pub place: Place,
+    pub input: Input,
+    pub state: State,
+    /// The fan-out that its array or generator opened, or NOBODY.
+    pub fan: ScopeId,
+    // Neighbours among the invocations of its fan-out.
+    pub previous: InvocationId,
+    pub next: InvocationId,
+}
+
+const OK: i32 = 0;
+const FAILED: i32 = 1;
+
+impl Run {
+    /// Calls a step, or lets it wait for a place.
+    pub(super) fn invoke(&mut self, flow: usize, step: StepId, place: Place, input: Input, out: &mut Output<'_>) {
+        let pool = self.flows[flow].plan.steps[step as usize].pool;
+        let id = self.invocations.insert(Invocation { step, flow, place, input, state: State::Running, fan: NOBODY, previous: NOBODY, next: NOBODY });
+        self.live += 1;
+        self.enter(place.scope, id);
+        if let Some(pool) = pool {
+            let limit = self.flows[flow].plan.limits[pool as usize];
+            let pool = &mut self.flows[flow].pools[pool as usize];
+            if pool.running >= limit {
+                pool.backlog.push_back(id);
+                if let Some(invocation) = self.invocations.get_mut(id) {
+                    invocation.state = State::Waiting;
+                }
+                return;
+            }
+            pool.running += 1;
+        }
+        self.call(id, out);
+    }
+
+    fn call(&mut self, id: InvocationId, out: &mut Output<'_>) {
+        let Some(invocation) = self.invocations.get(id) else { return };
+        let slot = match &invocation.input {
+            Input::One(slot) => *slot as i32,
+            Input::Set(slots) => {
+                for slot in slots {
+                    out.push(CMD_ARG, *slot as i32, NONE, NONE);
+                }
+                NONE
+            }
+        };
+        out.push(CMD_INVOKE, id as i32, invocation.step as i32, slot);
+    }
+
+    fn running(&self, id: InvocationId) -> Result<&Invocation, CoreError> {
+        match self.invocations.get(id) {
+            Some(invocation) if matches!(invocation.state, State::Running | State::Aborted) => Ok(invocation),
+            _ => Err(CoreError::internal(format!("invocation {id} is not running"))),
+        }
+    }
+
+    pub(super) fn handle_emit(&mut self, id: InvocationId, ty: TypeId, slot: Slot) -> Result<(), CoreError> {
+        self.running(id)?;
+        self.hold(slot)?;
+        self.keep_keys(slot);
+        self.staged.push(Staged { invocation: id, ty, slot });
+        Ok(())
+    }
+
+    pub(super) fn handle_fan(&mut self, id: InvocationId) -> Result<(), CoreError> {
+        let invocation = self.running(id)?;
+        let (flow, step, place) = (invocation.flow, invocation.step, invocation.place);
+        let collects = self.flows[flow].plan.steps[step as usize].collects.len();
+        if collects == 0 || invocation.fan != NOBODY || invocation.state == State::Aborted {
+            return Ok(());
+        }
+        let fan = self.open(flow, step, place, collects);
+        if let Some(invocation) = self.invocations.get_mut(id) {
+            invocation.fan = fan;
+        }
+        Ok(())
+    }
+
+    pub(super) fn handle_commit(&mut self, id: InvocationId, out: &mut Output<'_>) -> Result<(), CoreError> {
+        self.running(id)?;
+        self.flush(id, out);
+        Ok(())
+    }
+
+    pub(super) fn handle_send(&mut self, id: InvocationId, ty: TypeId, slot: Slot, out: &mut Output<'_>) -> Result<(), CoreError> {
+        let invocation = self.running(id)?;
+        let (step, place, state) = (invocation.step, invocation.place, invocation.state);
+        self.hold(slot)?;
+        self.keep_keys(slot);
+        if state == State::Aborted || self.known_id() {
+            self.next_id = None;
+            self.release(slot, out);
+            return Ok(());
+        }
+        self.commit += 1;
+        self.enqueue(ty, slot, step, place);
+        Ok(())
+    }
+
+    /// What an invocation has staged becomes part of the run.
+    fn flush(&mut self, id: InvocationId, out: &mut Output<'_>) {
+        self.commit += 1;
+        if self.staged.is_empty() {
+            return;
+        }
+        let Some(invocation) = self.invocations.get(id) else { return };
+        let (step, place, fan, state) = (invocation.step, invocation.place, invocation.fan, invocation.state);
+        let mut staged = std::mem::take(&mut self.staged);
+        let dropped = state == State::Aborted || (fan != NOBODY && self.is_cancelled(fan));
+        staged.retain(|output| {
+            if output.invocation != id {
+                return true;
+            }
+            if dropped {
+                self.release(output.slot, out);
+            } else {
+                let place = if fan == NOBODY { place } else { self.branch(fan) };
+                self.enqueue(output.ty, output.slot, step, place);
+            }
+            false
+        });
+        self.staged = staged;
+    }
+
+    pub(super) fn handle_settle(&mut self, id: InvocationId, outcome: i32, error: i32, out: &mut Output<'_>) -> Result<(), CoreError> {
+        let aborted = self.running(id)?.state == State::Aborted;
+        if outcome == OK {
+            self.flush(id, out);
+        } else {
+            let mut staged = std::mem::take(&mut self.staged);
+            staged.retain(|output| {
+                if output.invocation == id {
+                    self.release(output.slot, out);
+                }
+                output.invocation != id
+            });
+            self.staged = staged;
+            self.hold(error as u32)?;
+            if !aborted {
+                let step = self.running(id)?.step as i32;
+                let code = if outcome == FAILED { ERR_STEP } else { ERR_STEP_RETURN };
+                self.end(out, CMD_FAIL, code, step, error);
+                return Ok(());
+            }
+            self.release(error as u32, out);
+        }
+        self.leave_running(id, aborted, out);
+        Ok(())
+    }
+
+    fn leave_running(&mut self, id: InvocationId, aborted: bool, out: &mut Output<'_>) {
+        if !aborted {
+            self.exit(id);
+            self.live -= 1;
+        }
+        let Some(invocation) = self.invocations.remove(id) else { return };
+        match invocation.input {
+            Input::One(slot) => self.release(slot, out),
+            Input::Set(slots) => slots.into_iter().for_each(|slot| self.release(slot, out)),
+        }
+        if invocation.fan != NOBODY {
+            self.leave(invocation.fan);
+        }
+        if !aborted {
+            self.leave(invocation.place.scope);
+        }
+        let pool = self.flows[invocation.flow].plan.steps[invocation.step as usize].pool;
+        if let Some(pool) = pool {
+            self.next_of(invocation.flow, pool, out);
+        }
+    }
+
+    /// A place in a pool is free: the next that waits takes it.
+    fn next_of(&mut self, flow: usize, pool: u32, out: &mut Output<'_>) {
+        while let Some(id) = self.flows[flow].pools[pool as usize].backlog.pop_front() {
+            let Some(invocation) = self.invocations.get_mut(id) else { continue };
+            if invocation.state == State::Withdrawn {
+                self.invocations.remove(id);
+                continue;
+            }
+            invocation.state = State::Running;
+            return self.call(id, out);
+        }
+        self.flows[flow].pools[pool as usize].running -= 1;
+    }
+
+    /// Its fan-out is over: a running invocation is told so, one that waits never begins.
+    pub(super) fn abort(&mut self, id: InvocationId, out: &mut Output<'_>) {
+        let Some(invocation) = self.invocations.get_mut(id) else { return };
+        let fan = std::mem::replace(&mut invocation.fan, NOBODY);
+        self.live -= 1;
+        invocation.place = Place { scope: ROOT, branch: 0 };
+        invocation.previous = NOBODY;
+        invocation.next = NOBODY;
+        if invocation.state == State::Waiting {
+            invocation.state = State::Withdrawn;
+            let input = std::mem::replace(&mut invocation.input, Input::Set(Vec::new()));
+            match input {
+                Input::One(slot) => self.release(slot, out),
+                Input::Set(slots) => slots.into_iter().for_each(|slot| self.release(slot, out)),
+            }
+        } else {
+            invocation.state = State::Aborted;
+            out.push(CMD_ABORT, id as i32, NONE, NONE);
+        }
+        if fan != NOBODY {
+            self.leave(fan);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A run that can neither go on nor end, in words: what each join and collect still lacks (3.5).
+
+use super::Run;
+use crate::error::CoreError;
+use crate::generated::ERR_STALLED;
+use crate::plan::{Accept, When};
+
+impl Run {
+    pub(super) fn stalled(&self) -> CoreError {
+        let mut lacking = Vec::new();
+        for flow in &self.flows {
+            let plan = &flow.plan;
+            let names = |types: &[u32]| types.iter().map(|ty| format!("\"{}\"", plan.types[*ty as usize])).collect::<Vec<_>>().join(", ");
+            for (id, step) in plan.steps.iter().enumerate() {
+                match &step.accepts {
+                    Accept::Any => {}
+                    Accept::Join(join) => {
+                        let types: Vec<u32> = join.ports.iter().map(|(ty, _)| *ty).collect();
+                        let sets = flow.joins.get(&(id as u32)).map(|state| &state.sets).filter(|sets| !sets.is_empty());
+                        let Some(sets) = sets else {
+                            lacking.push(format!("join \"{}\" has got none of {}", step.name, names(&types)));
+                            continue;
+                        };
+                        let (set, lines) = match sets.iter().next() {
+                            Some((_, lines)) => (sets.len(), lines),
+                            None => continue,
+                        };
+                        let missing: Vec<String> = join
+                            .ports
+                            .iter()
+                            .zip(lines)
+                            .filter(|((_, takes), line)| line.len() < *takes)
+                            .map(|((ty, takes), line)| format!("{} \"{}\"", takes - line.len(), plan.types[*ty as usize]))
+                            .collect();
+                        let keys = if join.keyed { format!(" (for the first of {set} keys)") } else { String::new() };
+                        lacking.push(format!("join \"{}\" lacks {}{keys}", step.name, missing.join(" and ")));
+                    }
+                    Accept::Collect(collect) => match collect.of {
+                        Some(of) => {
+                            lacking.push(format!("collect \"{}\" waits for a fan-out of step \"{}\" with {}; none is open", step.name, plan.steps[of as usize].name, names(&collect.types)));
+                        }
+                        None if collect.when == When::End => lacking.push(format!("collect \"{}\" has run; nothing came after it", step.name)),
+                        None => lacking.push(format!("collect \"{}\" has got none of {}", step.name, names(&collect.types))),
+                    },
+                }
+            }
+        }
+        let message = if lacking.is_empty() {
+            "nothing is left to do, and no StopEvent came. Let a step return one, or name in \"external\" what the run waits for.".to_owned()
+        } else {
+            format!("nothing is left to do, and no StopEvent came: {}.", lacking.join("; "))
+        };
+        CoreError { number: ERR_STALLED, message, step: None, lacking }
+    }
+}
