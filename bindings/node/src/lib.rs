@@ -6,7 +6,7 @@ use std::ptr;
 
 use blazen_core::{BUFFER_WORDS, Core, ERR_INTERNAL};
 use napi::bindgen_prelude::*;
-use napi::{Env, JsValue, sys};
+use napi::{Env, sys};
 use napi_derive::napi;
 
 struct Instance {

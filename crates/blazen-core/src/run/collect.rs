@@ -63,11 +63,14 @@ impl Run {
         let input = full.then(|| slots(gathered.take()));
         gathered.done = full && matches!(collect.when, When::First(..));
         self.retain(slot, 1);
-        if let Some(input) = input {
-            self.invoke(flow, step, outer, input, out);
-            if matches!(collect.when, When::First(_, Rest::Cancel)) {
-                self.cancel(inner.scope, out);
+        match input {
+            Some(input) if matches!(collect.when, When::First(_, Rest::Cancel)) => {
+                let withdrawn = self.withdraw(inner.scope, out);
+                self.invoke(flow, step, outer, input, out);
+                self.finish_cancel(withdrawn, out);
             }
+            Some(input) => self.invoke(flow, step, outer, input, out),
+            None => {}
         }
         true
     }

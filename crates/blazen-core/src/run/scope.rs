@@ -27,6 +27,8 @@ pub struct Scope {
     /// Reasons to keep the record of a scope that is over: events that wait in a join, its Close in the queue.
     pub held: u32,
     state: State,
+    /// The invocation that opened it and has not settled.
+    generator: InvocationId,
     invocations: InvocationId,
     children: ScopeId,
     previous: ScopeId,
@@ -46,6 +48,7 @@ impl Scope {
             live: 0,
             held: 0,
             state: State::Open,
+            generator: NOBODY,
             invocations: NOBODY,
             children: NOBODY,
             previous: NOBODY,
@@ -57,10 +60,10 @@ impl Scope {
 
 impl Run {
     /// Opens a fan-out; it is live until its opener settles, whatever its branches do.
-    pub(super) fn open(&mut self, flow: usize, opener: StepId, place: Place, collects: usize) -> ScopeId {
+    pub(super) fn open(&mut self, flow: usize, opener: StepId, generator: InvocationId, place: Place, collects: usize) -> ScopeId {
         let (depth, next) = self.scopes.get(place.scope).map_or((0, NOBODY), |parent| (parent.depth, parent.children));
         let gathered = (0..collects).map(|_| Gathered::default()).collect();
-        let id = self.scopes.insert(Scope { opener, place, depth: depth + 1, next_branch: 0, live: 1, next, gathered, ..Scope::root(flow) });
+        let id = self.scopes.insert(Scope { opener, generator, place, depth: depth + 1, next_branch: 0, live: 1, next, gathered, ..Scope::root(flow) });
         if let Some(sibling) = self.scopes.get_mut(next) {
             sibling.previous = id;
         }
@@ -96,6 +99,14 @@ impl Run {
         } else {
             self.free_scope(id);
         }
+    }
+
+    /// The invocation that opened the fan-out gives no further branches.
+    pub(super) fn leave_generator(&mut self, id: ScopeId) {
+        if let Some(scope) = self.scopes.get_mut(id) {
+            scope.generator = NOBODY;
+        }
+        self.leave(id);
     }
 
     pub(super) fn hold_scope(&mut self, id: ScopeId) {
@@ -153,8 +164,9 @@ impl Run {
         self.leave(parent);
     }
 
-    /// Ends a fan-out before its branches have: all that lives in it is withdrawn.
-    pub(super) fn cancel(&mut self, top: ScopeId, out: &mut Output<'_>) {
+    /// Ends a fan-out before its branches have: all that lives in it is withdrawn. Gives it and the fan-outs in it,
+    /// outermost first, for `finish_cancel`.
+    pub(super) fn withdraw(&mut self, top: ScopeId, out: &mut Output<'_>) -> Vec<ScopeId> {
         let mut scopes = vec![top];
         let mut at = 0;
         while let Some(&id) = scopes.get(at) {
@@ -163,6 +175,7 @@ impl Run {
             scope.state = State::Cancelled;
             scope.held += 1;
             let mut invocation = std::mem::replace(&mut scope.invocations, NOBODY);
+            let generator = scope.generator;
             let mut child = scope.children;
             while let Some(found) = self.scopes.get(child) {
                 scopes.push(child);
@@ -175,14 +188,28 @@ impl Run {
                 }
                 invocation = next;
             }
+            // What feeds the fan-out stands outside of it; nobody wants what it would still give.
+            if id == top && generator != NOBODY {
+                let outer = self.scopes.get(id).map_or(ROOT, |scope| scope.place.scope);
+                self.exit(generator);
+                self.abort(generator, out);
+                self.leave(outer);
+            }
         }
         for &id in scopes[1..].iter().rev() {
             self.drop_gathered(id, out);
             self.detach(id);
         }
-        self.run_collects(top, out);
-        self.detach(top);
-        for id in scopes {
+        scopes
+    }
+
+    /// The other collects of a withdrawn fan-out get what they have, and it is gone.
+    pub(super) fn finish_cancel(&mut self, withdrawn: Vec<ScopeId>, out: &mut Output<'_>) {
+        if let Some(&top) = withdrawn.first() {
+            self.run_collects(top, out);
+            self.detach(top);
+        }
+        for id in withdrawn {
             self.unhold_scope(id);
         }
     }

@@ -96,7 +96,7 @@ impl Run {
         if collects == 0 || invocation.fan != NOBODY || invocation.state == State::Aborted {
             return Ok(());
         }
-        let fan = self.open(flow, step, place, collects);
+        let fan = self.open(flow, step, id, place, collects);
         if let Some(invocation) = self.invocations.get_mut(id) {
             invocation.fan = fan;
         }
@@ -186,7 +186,7 @@ impl Run {
             Input::Set(slots) => slots.into_iter().for_each(|slot| self.release(slot, out)),
         }
         if invocation.fan != NOBODY {
-            self.leave(invocation.fan);
+            self.leave_generator(invocation.fan);
         }
         if !aborted {
             self.leave(invocation.place.scope);
@@ -231,7 +231,7 @@ impl Run {
             out.push(CMD_ABORT, id as i32, NONE, NONE);
         }
         if fan != NOBODY {
-            self.leave(fan);
+            self.leave_generator(fan);
         }
     }
 }

@@ -5,6 +5,9 @@ use crate::error::CoreError;
 use crate::generated::ERR_STALLED;
 use crate::plan::{Accept, When};
 
+/// Sets of one join that are told of one by one.
+const SETS: usize = 10;
+
 impl Run {
     pub(super) fn stalled(&self) -> CoreError {
         let mut lacking = Vec::new();
@@ -21,19 +24,20 @@ impl Run {
                             lacking.push(format!("join \"{}\" has got none of {}", step.name, names(&types)));
                             continue;
                         };
-                        let (set, lines) = match sets.iter().next() {
-                            Some((_, lines)) => (sets.len(), lines),
-                            None => continue,
-                        };
-                        let missing: Vec<String> = join
-                            .ports
-                            .iter()
-                            .zip(lines)
-                            .filter(|((_, takes), line)| line.len() < *takes)
-                            .map(|((ty, takes), line)| format!("{} \"{}\"", takes - line.len(), plan.types[*ty as usize]))
-                            .collect();
-                        let keys = if join.keyed { format!(" (for the first of {set} keys)") } else { String::new() };
-                        lacking.push(format!("join \"{}\" lacks {}{keys}", step.name, missing.join(" and ")));
+                        for lines in sets.values().take(SETS) {
+                            let missing: Vec<String> = join
+                                .ports
+                                .iter()
+                                .zip(lines)
+                                .filter(|((_, takes), line)| line.len() < *takes)
+                                .map(|((ty, takes), line)| format!("{} \"{}\"", takes - line.len(), plan.types[*ty as usize]))
+                                .collect();
+                            let key = if join.keyed { " for a key" } else { "" };
+                            lacking.push(format!("join \"{}\" lacks {}{key}", step.name, missing.join(" and ")));
+                        }
+                        if sets.len() > SETS {
+                            lacking.push(format!("join \"{}\" lacks events for {} more keys", step.name, sets.len() - SETS));
+                        }
                     }
                     Accept::Collect(collect) => match collect.of {
                         Some(of) => {
