@@ -1,7 +1,7 @@
 import type { Binding } from "./binding/load";
-import { InternalError, StalledError, StepError, UnhandledEventError } from "./errors";
+import { CancelledError, InternalError, StalledError, StepError, UnhandledEventError } from "./errors";
 import type { Event } from "./event";
-import { ERR_STALLED, ERR_STEP, ERR_STEP_RETURN, ERR_UNHANDLED_EVENT } from "./generated/tables";
+import { ERR_CANCELLED, ERR_STALLED, ERR_STEP, ERR_STEP_RETURN, ERR_UNHANDLED_EVENT } from "./generated/tables";
 import { NONE } from "./buffer";
 import type { Run } from "./run";
 import { describe } from "./values";
@@ -26,6 +26,8 @@ export function failure(run: Run, core: Binding, code: number, stepId: number, s
       const { message: text, lacking = [] } = JSON.parse(core.lastError()) as { message: string; lacking?: string[] };
       return new StalledError(`${where}: ${text}`, lacking, details);
     }
+    case ERR_CANCELLED:
+      return new CancelledError(`${where}: the run was cancelled.`, undefined, details);
     default:
       return internal(run, message(core.lastError()));
   }

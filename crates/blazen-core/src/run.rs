@@ -167,11 +167,12 @@ impl Run {
     fn handle_external(&mut self, ty: TypeId, slot: Slot, out: &mut Output<'_>) -> Result<(), CoreError> {
         self.hold(slot)?;
         self.keep_keys(slot);
+        // The host takes the run for running until it hears otherwise.
+        self.idle = false;
         if self.known_id() {
             self.release(slot, out);
             return Ok(());
         }
-        self.idle = false;
         self.commit += 1;
         self.enqueue(ty, slot, NOBODY, Place { scope: ROOT, branch: 0 });
         Ok(())
