@@ -1,6 +1,6 @@
 import { type Binding, renew } from "./binding/load";
 import { failure, internal, message } from "./failure";
-import { CMD_ABORT, CMD_ARG, CMD_FAIL, CMD_FINISH, CMD_INVOKE, CMD_RELEASE, CMD_WAITING, IN_CLOSE } from "./generated/tables";
+import { CMD_ABORT, CMD_ARG, CMD_FAIL, CMD_FINISH, CMD_INVOKE, CMD_RELEASE, CMD_WAITING, ERR_CANCELLED, IN_CLOSE } from "./generated/tables";
 import type { Run } from "./run";
 
 // The layout of the shared buffer: docs/internal/boundary.md.
@@ -33,6 +33,11 @@ export function use(binding: Binding): void {
   view = binding.buffer();
 }
 
+/** The core's memory may grow in any call; `exchange` looks itself. */
+export function refresh(): void {
+  if (view.length === 0 && core !== undefined) view = core.buffer();
+}
+
 /** Writes an input frame; `exchange` hands it over. No user code may run between the two. */
 export function frame(tag: number, a: number, b: number, c: number): void {
   const at = FIRST + FRAME * frames++;
@@ -56,7 +61,10 @@ export function exchange(run: Run): void {
   }
   if (view.length === 0) view = core.buffer();
   const count = view[1]!;
-  if (count < 0) return run.fail(internal(run, message(core.lastError())));
+  if (count < 0) {
+    run.fail(internal(run, message(core.lastError())));
+    return refresh();
+  }
   run.more = view[2] !== 0;
   for (let at = FIRST, end = FIRST + FRAME * count; at < end; at += FRAME) {
     const tag = view[at]!;
@@ -73,7 +81,10 @@ export function exchange(run: Run): void {
       run.set.push(run.payload(view[at + 1]!));
     } else if (tag === CMD_FINISH || tag === CMD_ABORT) run.push(-tag, view[at + 1]!, undefined);
     else if (tag === CMD_WAITING) run.push(-tag, 0, undefined);
-    else if (tag === CMD_FAIL) run.push(-tag, view[at + 1]!, failure(run, core, view[at + 1]!, view[at + 2]!, view[at + 3]!));
+    else if (tag === CMD_FAIL) {
+      run.push(-tag, view[at + 1]!, failure(run, core, view[at + 1]!, view[at + 2]!, view[at + 3]!));
+      refresh();
+    }
     // CMD_PUBLISH: an unhandled event that is only for observers, of which there are none so far.
   }
 }

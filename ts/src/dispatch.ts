@@ -3,7 +3,7 @@ import { Attempt } from "./context";
 import { kindOf } from "./emit";
 import { afterTurn } from "./environment";
 import { CancelledError } from "./errors";
-import { CMD_ABORT, CMD_FAIL, CMD_FINISH, CMD_WAITING, ERR_CANCELLED } from "./generated/tables";
+import { CMD_ABORT, CMD_FAIL, CMD_FINISH, CMD_WAITING } from "./generated/tables";
 import type { Run } from "./run";
 import { FAILED, generate, settle, settleFailed } from "./settle";
 
@@ -81,9 +81,8 @@ function drainOne(run: Run): boolean {
 
 function control(run: Run, command: number, subject: number, error: unknown): void {
   if (command === CMD_FINISH) run.complete((run.payload(subject) as { result?: unknown }).result);
-  else if (command === CMD_FAIL) {
-    if (subject !== ERR_CANCELLED) run.fail(error);
-  } else if (command === CMD_WAITING) wait(run);
+  else if (command === CMD_FAIL) run.fail(error);
+  else if (command === CMD_WAITING) wait(run);
   else if (command === CMD_ABORT) abortAttempt(run, subject);
 }
 
@@ -163,7 +162,8 @@ function abortAttempt(run: Run, invocation: number): void {
 /** What the host starts or sends is dispatched before the call returns (3.7). */
 export function fromHost(run: Run): void {
   if (busy) later(run);
-  else drainOne(run);
+  else if (yielding) drainOne(run);
+  else drain(run);
 }
 
 

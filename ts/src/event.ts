@@ -97,7 +97,7 @@ export function eventClass(type: string, schema?: StandardSchemaV1) {
     // Not writable, so that the assignment of a payload's own `type` throws at no cost for the others.
     type: { value: type, enumerable: true },
     // Likewise: a payload's own `__proto__` must not become the event's prototype.
-    __proto__: { value: undefined },
+    ["__proto__"]: { value: undefined },
     toJSON: {
       value: function (this: object) {
         return { type, ...this };

@@ -1,5 +1,6 @@
 import type { TypeRef } from "./accepts";
 import { type Binding, binding } from "./binding/load";
+import { refresh } from "./buffer";
 import { DefinitionError, InternalError } from "./errors";
 import { type Event, type EventClass, type Kind, StartEvent, StopEvent } from "./event";
 import { ERR_DEFINITION } from "./generated/tables";
@@ -96,7 +97,9 @@ export function compile(definition: WorkflowDefinition): Plan {
   }));
   const core = binding();
   const id = core.compile(JSON.stringify({ name: definition.name, version: definition.version, unhandled: definition.unhandled, types, external, steps }));
-  if (id < 0) throw compileError(definition.name, -id, core.lastError());
+  const refused = id < 0 ? compileError(definition.name, -id, core.lastError()) : undefined;
+  refresh();
+  if (refused !== undefined) throw refused;
   const plan = new Plan(
     definition.name,
     core,
