@@ -21,6 +21,6 @@ for (const { name, vector } of vectors) {
   }
 }
 current = undefined;
-console.log(`public API, ${blazen.binding}, Node ${process.versions.node}`);
+console.log(`public API, ${process.env.BLAZEN_BINDING ?? "default"} binding, Node ${process.versions.node}`);
 console.log(`${vectors.length - failed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && vectors.length > 0 ? 0 : 1;
