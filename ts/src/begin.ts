@@ -33,7 +33,6 @@ function checkOptions(workflow: string, options: unknown): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse(`"signal" is an AbortSignal, not ${describe(signal)}.`);
 }
 
-
 function startRun(plan: Plan, start: Event, runId: string | undefined, signal: AbortSignal | undefined): Run {
   const run = new Run(plan, runId);
   if (signal !== undefined) {
@@ -49,7 +48,7 @@ function startRun(plan: Plan, start: Event, runId: string | undefined, signal: A
   if (development) Object.freeze(start);
   frame(IN_START, plan.id, run.put(start), NONE);
   exchange(run);
-  if (!run.over) run.handle = handle();
+  if (!run.over && run.handle === NONE) run.handle = handle();
   fromHost(run);
   return run;
 }

@@ -9,6 +9,8 @@ const FRAME = 4;
 /** Frames written before the core must take them; the rest of the buffer is for those that belong together. */
 const ROOM = 4000;
 export const NONE = -1;
+/** The handle of a run that the core has ended: what its last steps still give is dropped. */
+export const GONE = -2;
 
 let core: Binding;
 let view: Int32Array = new Int32Array(0);
@@ -49,6 +51,10 @@ export function frame(tag: number, a: number, b: number, c: number): void {
 
 /** Hands the written frames to the core and keeps the commands it answers with. Runs no user code. */
 export function exchange(run: Run): void {
+  if (run.handle === GONE) {
+    frames = 0;
+    return;
+  }
   if (run.plan.binding !== core) return poisoned(run);
   view[0] = run.handle;
   view[1] = frames;
@@ -79,11 +85,15 @@ export function exchange(run: Run): void {
     } else if (tag === CMD_ARG) {
       run.set ??= [];
       run.set.push(run.payload(view[at + 1]!));
-    } else if (tag === CMD_FINISH || tag === CMD_ABORT) run.push(-tag, view[at + 1]!, undefined);
+    } else if (tag === CMD_ABORT) run.push(-tag, view[at + 1]!, undefined);
     else if (tag === CMD_WAITING) run.push(-tag, 0, undefined);
-    else if (tag === CMD_FAIL) {
-      run.push(-tag, view[at + 1]!, failure(run, core, view[at + 1]!, view[at + 2]!, view[at + 3]!));
-      refresh();
+    else if (tag === CMD_FINISH) {
+      run.handle = GONE;
+      run.push(-tag, view[at + 1]!, undefined);
+    } else if (tag === CMD_FAIL) {
+      run.handle = GONE;
+      // On Cancel the core answers that it has: there is no more to do.
+      if (view[at + 1] !== ERR_CANCELLED) run.push(-tag, 0, failure(run, core, view[at + 1]!, view[at + 2]!, view[at + 3]!));
     }
     // CMD_PUBLISH: an unhandled event that is only for observers, of which there are none so far.
   }

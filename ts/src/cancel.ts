@@ -11,6 +11,5 @@ export function cancelRun(run: Run, reason: unknown, grace: number): Promise<Can
     frame(IN_CANCEL, 0, 0, 0);
     exchange(run);
     run.clear();
-    run.handle = -1;
   });
 }

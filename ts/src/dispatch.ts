@@ -9,13 +9,16 @@ import { FAILED, generate, settle, settleFailed } from "./settle";
 
 /** Milliseconds that a chain of steps may keep the host's event loop waiting (3.6). */
 const SLICE = 4;
+/** Dispatches between two looks at the clock. */
+const CLOCK = 16;
 
 /** A step's own code is on the stack: no other may be called (3.7). */
 let busy = false;
 /** The loop waits for the host's event loop to have a turn. */
 let yielding = false;
+/** When the present slice began, in ms; 0 while none is open. */
 let sliceStart = 0;
-let untilClock = 16;
+let untilClock = CLOCK;
 const ready: Run[] = [];
 
 /** Calls the steps that are ready, unless a step is on the stack or the host's turn is due. */
@@ -89,21 +92,27 @@ function control(run: Run, command: number, subject: number, error: unknown): vo
 /** Looks at the clock now and then only: it costs as much as a crossing. */
 function sliceOver(): boolean {
   const now = performance.now();
-  const spent = now - sliceStart;
-  if (spent < SLICE) {
-    // Steps that take long are timed one by one.
-    untilClock = spent > 1 ? 1 : 16;
-    return false;
+  if (sliceStart === 0) {
+    // A slice ends with the host's turn, so that steps which wait for I/O never yield on top of it.
+    sliceStart = now;
+    afterTurn(endSlice);
   }
-  return true;
+  const spent = now - sliceStart;
+  // Steps that take long are timed one by one.
+  untilClock = spent > 1 ? 1 : CLOCK;
+  return spent >= SLICE;
+}
+
+function endSlice(): void {
+  sliceStart = 0;
+  untilClock = CLOCK;
 }
 
 function yieldTurn(): void {
   yielding = true;
   afterTurn(() => {
     yielding = false;
-    sliceStart = performance.now();
-    untilClock = 16;
+    endSlice();
     const run = ready.shift();
     if (run === undefined) return;
     run.ready = false;

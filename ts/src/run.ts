@@ -10,7 +10,7 @@ type Outcome = { readonly status: "completed"; readonly result: unknown } | { re
 
 /** One execution of a plan: the payloads, promises and signals of what the core knows as numbers. */
 export class Run {
-  /** The core's handle, or -1 before the start and after the end. */
+  /** The core's handle; -1 before the start, -2 when the core has ended the run. */
   handle = -1;
   /** The core has more commands than fitted the buffer. */
   more = false;
@@ -191,7 +191,7 @@ export class Run {
 
   #end(outcome: Outcome, cause: unknown): void {
     this.#outcome = outcome;
-    this.handle = -1;
+    this.handle = -2;
     this.waiting = false;
     this.clear();
     this.onSettled = undefined;
