@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::error::CoreError;
-use crate::frame::{Frame, HEADER, NONE, Output, ROOM, WORDS};
+use crate::frame::{BUFFER_WORDS, Frame, HEADER, NONE, Output, ROOM, WORDS};
 use crate::generated::{ERR_INTERNAL, IN_CLOSE, IN_PANIC, IN_START};
 use crate::plan::Plan;
 use crate::run::Run;
@@ -39,7 +39,7 @@ impl Core {
         self.plans.remove(plan as u32);
     }
 
-    /// JSON of the last failure: `{ code, message, step?, lacking? }`.
+    /// JSON of the last failure: `{ code, message, step?, type?, lacking? }`.
     pub fn last_error(&self) -> &str {
         &self.last_error
     }
@@ -57,62 +57,77 @@ impl Core {
 
     /// Takes the input frames in the buffer and leaves commands there.
     pub fn exchange(&mut self, buffer: &mut [i32]) {
-        let answer = match self.answer(buffer) {
+        if buffer.len() < BUFFER_WORDS {
+            self.fail(&CoreError::internal(format!("the buffer has {} words instead of {BUFFER_WORDS}", buffer.len())));
+            if let Some(count) = buffer.get_mut(1) {
+                *count = -ERR_INTERNAL;
+            }
+            return;
+        }
+        let (count, more) = match self.answer(buffer) {
             Ok(answer) => answer,
-            Err(error) => (self.fail(&error), false),
+            Err(error) => {
+                // What it did so far cannot be told to the host any more: the run is lost.
+                self.free(buffer[0]);
+                (self.fail(&error), false)
+            }
         };
-        buffer[1] = answer.0;
-        buffer[2] = i32::from(answer.1);
+        buffer[1] = count;
+        buffer[2] = i32::from(more);
     }
 
     fn answer(&mut self, buffer: &mut [i32]) -> Result<(i32, bool), CoreError> {
         let count = buffer[1];
-        if !(0..=ROOM as i32).contains(&count) || buffer.len() < HEADER + ROOM * WORDS {
+        if !(0..=ROOM as i32).contains(&count) {
             return Err(CoreError::internal(format!("{count} frames do not fit the buffer")));
         }
+        // Commands are written where the input frames stand.
+        let words = &buffer[HEADER..HEADER + count as usize * WORDS];
         self.frames.clear();
-        self.frames.extend(buffer[HEADER..HEADER + count as usize * WORDS].chunks_exact(WORDS).map(|words| [words[0], words[1], words[2], words[3]]));
-        let mut handle = buffer[0];
-        if handle == NONE {
-            handle = self.start()?;
-            buffer[0] = handle;
+        self.frames.extend_from_slice(words.as_chunks().0);
+        let mut first = 0;
+        if buffer[0] == NONE {
+            buffer[0] = self.start()?;
+            first = 1;
         }
+        let handle = buffer[0];
         let Some(run) = self.runs.get_mut(handle as u32) else {
             return Err(CoreError::internal(format!("there is no run {handle}")));
         };
         let mut spill = std::mem::take(&mut run.spill);
         let mut output = Output::new(buffer, &mut spill);
-        let mut over = false;
-        for frame in &self.frames {
+        let mut closed = false;
+        for frame in &self.frames[first..] {
             match frame[0] {
-                IN_START => {}
-                IN_CLOSE => over = true,
+                IN_CLOSE => closed = true,
                 IN_PANIC => panic_on_purpose(),
                 _ => run.handle(frame, &mut output)?,
             }
-            if run.over {
+            if run.over || closed {
                 break;
             }
         }
-        if !over && !run.over {
+        if !closed && !run.over {
             run.route(&mut output);
         }
         let count = output.count() as i32;
-        let more = output.spilled() || run.more;
+        let more = output.spilled() || (run.more && !run.over);
         run.spill = spill;
-        if let Some(error) = run.failure.take() {
+        if run.over
+            && let Some(error) = run.failure.take()
+        {
             self.last_error = error.json();
         }
         // A run that is over stays until its last commands have been fetched.
-        if over || (run.over && !more) {
+        if closed || (run.over && !more) {
             self.free(handle);
         }
-        Ok((count, more))
+        Ok((count, more && !closed))
     }
 
     fn start(&mut self) -> Result<i32, CoreError> {
         let Some([IN_START, plan, slot, _]) = self.frames.first().copied() else {
-            return Err(CoreError::internal("a run begins with a Start frame"));
+            return Err(CoreError::internal("the header names no run, and the first frame is no Start"));
         };
         let Some(plan) = self.plans.get(plan as u32) else {
             return Err(CoreError::internal(format!("there is no plan {plan}")));
@@ -137,7 +152,7 @@ impl Core {
 }
 
 /// So that tests can show that a panic ends one run and not the process.
-#[allow(clippy::panic)]
+#[allow(clippy::panic, reason = "the Panic frame asks for it")]
 fn panic_on_purpose() {
     panic!("panic frame");
 }

@@ -11,13 +11,19 @@ pub struct CoreError {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub ty: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lacking: Vec<String>,
 }
 
 impl CoreError {
+    pub fn new(number: i32, message: impl Into<String>) -> Self {
+        Self { number, message: message.into(), step: None, ty: None, lacking: Vec::new() }
+    }
+
     pub fn definition(message: impl Into<String>) -> Self {
-        Self { number: ERR_DEFINITION, message: message.into(), step: None, lacking: Vec::new() }
+        Self::new(ERR_DEFINITION, message)
     }
 
     pub fn step(step: &str, message: impl Into<String>) -> Self {
@@ -25,7 +31,7 @@ impl CoreError {
     }
 
     pub fn internal(message: impl Into<String>) -> Self {
-        Self { number: ERR_INTERNAL, ..Self::definition(message) }
+        Self::new(ERR_INTERNAL, message)
     }
 
     pub fn json(&self) -> String {

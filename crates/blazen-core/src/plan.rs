@@ -17,6 +17,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// By type: the steps that accept it, in registration order.
     pub accepting: Vec<Vec<StepId>>,
+    only: Vec<Option<StepId>>,
     pub external: Vec<TypeId>,
     pub unhandled: Unhandled,
     /// The limit of each pool.
@@ -83,6 +84,7 @@ impl Plan {
         let mut plan = Self {
             steps: Vec::with_capacity(definition.steps.len()),
             accepting: vec![Vec::new(); count],
+            only: vec![None; count],
             external: definition.external.clone(),
             unhandled: definition.unhandled,
             limits: Vec::new(),
@@ -138,6 +140,12 @@ impl Plan {
             return Err(CoreError::definition("no step accepts StartEvent, so a run has nothing to begin with. Add a step that does."));
         }
         check_paths(&definition)?;
+        for (only, accepting) in plan.only.iter_mut().zip(&plan.accepting) {
+            let &[step] = &accepting[..] else { continue };
+            *only = matches!(plan.steps[step as usize].accepts, Accept::Any).then_some(step);
+        }
+        // The first StopEvent ends the run (3.4): no step gets one.
+        plan.only[STOP as usize] = None;
         plan.types = definition.types;
         Ok(plan)
     }
@@ -159,6 +167,12 @@ impl Plan {
         }
         self.limits.push(limit);
         Ok(Some(self.limits.len() as u32 - 1))
+    }
+
+    /// The step that alone accepts a type, and takes its events one by one.
+    #[inline]
+    pub fn only(&self, ty: TypeId) -> Option<StepId> {
+        self.only.get(ty as usize).copied().flatten()
     }
 
     pub fn accepting(&self, ty: TypeId) -> &[StepId] {
@@ -199,26 +213,49 @@ fn check_paths(definition: &Definition) -> Result<(), CoreError> {
             return Err(CoreError::step(&step.name, format!("step \"{}\" accepts \"{name}\", which no step emits. Emit it, or name it in \"external\".", step.name)));
         }
     }
-    let mut reached: HashSet<u32> = (0..definition.types.len() as u32).filter(|ty| own(*ty)).chain(definition.external.iter().copied()).collect();
-    let mut waiting: Vec<usize> = (0..definition.steps.len()).collect();
-    loop {
-        let before = waiting.len();
-        waiting.retain(|&id| {
-            let accepts = &definition.steps[id].accepts;
-            let runs = match accepts {
-                Accepts::All { types, .. } => types.iter().all(|ty| reached.contains(ty)),
-                _ => accepts.types().iter().any(|ty| reached.contains(ty)),
-            };
-            if runs {
-                reached.extend(emits[id].iter().copied());
-            }
-            !runs
+    if reaches_stop(definition, &emits, own) {
+        return Ok(());
+    }
+    Err(CoreError::definition("no path leads from StartEvent to StopEvent: by their \"emits\" the steps that run never emit one. A run could not end."))
+}
+
+/// Follows the events from those that come by themselves; each step and type is visited once.
+fn reaches_stop(definition: &Definition, emits: &[&Vec<TypeId>], own: impl Fn(TypeId) -> bool) -> bool {
+    let mut takers: Vec<Vec<usize>> = vec![Vec::new(); definition.types.len()];
+    // How many types a step still waits for; a collect runs without any.
+    let mut lacks = Vec::with_capacity(emits.len());
+    let mut runs = Vec::new();
+    for (id, step) in definition.steps.iter().enumerate() {
+        let types: HashSet<u32> = step.accepts.types().iter().copied().collect();
+        lacks.push(match step.accepts {
+            Accepts::All { .. } => types.len(),
+            Accepts::Any { .. } => 1,
+            Accepts::Collect { .. } => 0,
         });
-        if reached.contains(&STOP) {
-            return Ok(());
+        if lacks[id] == 0 {
+            runs.push(id);
         }
-        if waiting.len() == before {
-            return Err(CoreError::definition("no path leads from StartEvent to StopEvent: by their \"emits\" the steps that run never emit one. A run could not end."));
+        types.into_iter().for_each(|ty| takers[ty as usize].push(id));
+    }
+    let mut reached: Vec<bool> = (0..definition.types.len() as u32).map(own).collect();
+    definition.external.iter().for_each(|ty| reached[*ty as usize] = true);
+    let mut arrived: Vec<usize> = (0..reached.len()).filter(|ty| reached[*ty]).collect();
+    loop {
+        while let Some(ty) = arrived.pop() {
+            for &id in &takers[ty] {
+                if lacks[id] > 0 {
+                    lacks[id] -= 1;
+                    if lacks[id] == 0 {
+                        runs.push(id);
+                    }
+                }
+            }
+        }
+        let Some(id) = runs.pop() else { return reached[STOP as usize] };
+        for &ty in emits[id] {
+            if !std::mem::replace(&mut reached[ty as usize], true) {
+                arrived.push(ty as usize);
+            }
         }
     }
 }

@@ -13,10 +13,10 @@ use std::rc::Rc;
 use crate::error::CoreError;
 use crate::frame::{Frame, NONE, Output};
 use crate::generated::*;
-use crate::plan::{Plan, START, StepId, TypeId};
+use crate::plan::{Accept, Join, Plan, START, StepId, TypeId};
 use crate::slab::Slab;
 
-use collect::Gathered;
+use collect::{Gathered, Given};
 use join::JoinState;
 use scope::Scope;
 use settle::Invocation;
@@ -26,6 +26,10 @@ pub type ScopeId = u32;
 pub type InvocationId = u32;
 pub const NOBODY: u32 = u32::MAX;
 pub const ROOT: ScopeId = 0;
+/// A list of a finished run that is longer is not kept for another.
+const SMALL: usize = 1024;
+/// A host gives its slots out one after the other; one far beyond all it has used is a mistake, and would cost memory.
+const FAR: usize = 1 << 20;
 
 /// Where something belongs: a scope (a fan-out, or a flow's root) and the branch in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,6 +74,8 @@ struct Flow {
     joins: BTreeMap<StepId, JoinState>,
     /// What each collect over the whole run has gathered, by its place.
     whole: Vec<Gathered>,
+    /// By step; what a stalled run tells of its collects.
+    given: BTreeMap<StepId, Given>,
 }
 
 #[derive(Default)]
@@ -104,7 +110,7 @@ impl Run {
         self.scopes.insert(Scope::root(0));
         let pools = plan.limits.iter().map(|_| Pool::default()).collect();
         let whole = plan.whole.iter().map(|_| Gathered::default()).collect();
-        self.flows.push(Flow { plan, pools, joins: BTreeMap::new(), whole });
+        self.flows.push(Flow { plan, pools, joins: BTreeMap::new(), whole, given: BTreeMap::new() });
         self.hold(slot)?;
         self.enqueue(START, slot, NOBODY, Place { scope: ROOT, branch: 0 });
         Ok(())
@@ -112,7 +118,8 @@ impl Run {
 
     /// Whether its memory is worth keeping for another run.
     pub fn small(&self) -> bool {
-        self.queue.capacity() <= 256 && self.slots.capacity() <= 256 && self.spill.capacity() <= 256
+        let sizes = [self.queue.capacity(), self.slots.capacity(), self.staged.capacity(), self.spill.capacity(), self.invocations.capacity(), self.scopes.capacity()];
+        sizes.into_iter().all(|size| size <= SMALL)
     }
 
     pub fn reset(&mut self) {
@@ -143,24 +150,31 @@ impl Run {
             IN_COMMIT => self.handle_commit(a as u32, out),
             IN_SEND => self.handle_send(a as u32, b as u32, c as u32, out),
             IN_EXTERNAL => self.handle_external(a as u32, b as u32, out),
-            IN_KEY => {
-                self.next_keys.push((a as u32, b, c));
-                Ok(())
-            }
+            IN_KEY => self.handle_key(a as u32, b, c),
             IN_ID => {
                 self.next_id = Some(a as u32);
                 Ok(())
             }
             IN_DURABLE => {
-                self.durable = a as u64;
+                self.durable = u64::try_from(a).map_err(|_| CoreError::internal(format!("{a} is no commit")))?;
                 Ok(())
             }
             IN_CANCEL => {
-                self.end(out, CMD_FAIL, ERR_CANCELLED, NONE, NONE);
+                self.fail(CoreError::new(ERR_CANCELLED, "the run was cancelled"), NOBODY, NONE, out);
                 Ok(())
             }
-            _ => Err(CoreError::internal(format!("there is no input frame {tag}"))),
+            _ => Err(CoreError::internal(format!("there is no input frame {tag} for a run"))),
         }
+    }
+
+    /// The key of the next event for a keyed join.
+    fn handle_key(&mut self, step: StepId, key: i32, error: i32) -> Result<(), CoreError> {
+        let plan = &self.flows[0].plan;
+        let Some(Accept::Join(Join { keyed: true, .. })) = plan.steps.get(step as usize).map(|step| &step.accepts) else {
+            return Err(CoreError::internal(format!("step {step} is no join with keys")));
+        };
+        self.next_keys.push((step, key, error));
+        Ok(())
     }
 
     /// An event from outside belongs to the run itself (1.8).
@@ -190,7 +204,9 @@ impl Run {
     }
 
     fn enqueue(&mut self, ty: TypeId, slot: Slot, from: StepId, place: Place) {
-        if let Some(scope) = self.scopes.get_mut(place.scope) {
+        if place.scope != ROOT
+            && let Some(scope) = self.scopes.get_mut(place.scope)
+        {
             scope.live += 1;
         }
         self.queue.push_back(Entry { commit: self.commit, what: What::Event { ty, slot, from }, place });
@@ -199,16 +215,16 @@ impl Run {
     /// A payload that the host has just put into this slot.
     fn hold(&mut self, slot: Slot) -> Result<(), CoreError> {
         let at = slot as usize;
-        if at >= self.slots.len() {
-            if slot >= 1 << 30 {
-                return Err(CoreError::internal(format!("{slot} is no slot")));
+        let used = self.slots.len();
+        match self.slots.get_mut(at) {
+            Some(count @ 0) => *count = 1,
+            Some(_) => return Err(CoreError::internal(format!("slot {slot} is in use"))),
+            None if at - used < FAR => {
+                self.slots.resize(at, 0);
+                self.slots.push(1);
             }
-            self.slots.resize(at + 1, 0);
+            None => return Err(CoreError::internal(format!("{slot} is no slot"))),
         }
-        if self.slots[at] != 0 {
-            return Err(CoreError::internal(format!("slot {slot} is in use")));
-        }
-        self.slots[at] = 1;
         Ok(())
     }
 
@@ -224,13 +240,20 @@ impl Run {
         if *count == 0 {
             out.push(CMD_RELEASE, slot as i32, NONE, NONE);
             if !self.keys.is_empty() {
-                self.keys.remove(&slot);
+                let keys = self.keys.remove(&slot).unwrap_or_default();
+                for (.., error) in keys.into_iter().filter(|&(_, key, error)| key == NONE && error != NONE) {
+                    out.push(CMD_RELEASE, error, NONE, NONE);
+                }
             }
         }
     }
 
-    fn end(&mut self, out: &mut Output<'_>, command: i32, a: i32, b: i32, c: i32) {
-        out.push(command, a, b, c);
+    /// Ends the run with an error, which is about a step (or NOBODY) and a payload (or NONE).
+    fn fail(&mut self, mut error: CoreError, step: StepId, slot: i32, out: &mut Output<'_>) {
+        let plan = &self.flows[0].plan;
+        error.step = plan.steps.get(step as usize).map(|step| step.name.clone());
+        out.push(CMD_FAIL, error.number, if error.step.is_some() { step as i32 } else { NONE }, slot);
+        self.failure = Some(error);
         self.over = true;
     }
 }

@@ -39,6 +39,10 @@ impl<T> Slab<T> {
         self.entries.len() - self.free.len()
     }
 
+    pub fn capacity(&self) -> usize {
+        self.entries.capacity()
+    }
+
     pub fn clear(&mut self) {
         self.entries.clear();
         self.free.clear();

@@ -10,14 +10,14 @@ use crate::plan::{Accept, StepId, When};
 #[derive(Default)]
 pub struct Gathered {
     /// In order of arrival, each with its branch.
-    results: Vec<(u32, Slot)>,
+    results: Results,
     /// It has run with what it was to have: further results are dropped.
     done: bool,
     ran: bool,
 }
 
 impl Gathered {
-    fn take(&mut self) -> Vec<(u32, Slot)> {
+    fn take(&mut self) -> Results {
         self.ran = true;
         std::mem::take(&mut self.results)
     }
@@ -27,31 +27,50 @@ impl Gathered {
     }
 }
 
-fn slots(results: Vec<(u32, Slot)>) -> Input {
-    Input::Set(results.into_iter().map(|(_, slot)| slot).collect())
+/// What a collect has been given so far.
+#[derive(Default)]
+pub struct Given {
+    pub runs: usize,
+    pub results: usize,
 }
 
+/// What became of an event at a collect.
+pub enum Gather {
+    /// It is in no fan-out that the collect gathers.
+    Elsewhere,
+    Taken,
+    /// With it the collect has enough, and ends the fan-out.
+    Ends(Ending),
+}
+
+pub struct Ending {
+    step: StepId,
+    scope: ScopeId,
+    results: Results,
+}
+
+type Results = Vec<(u32, Slot)>;
+
 impl Run {
-    /// Takes an event to a collect. False if it is for no fan-out that the collect gathers.
-    pub(super) fn gather(&mut self, flow: usize, step: StepId, slot: Slot, place: Place, out: &mut Output<'_>) -> bool {
+    pub(super) fn gather(&mut self, flow: usize, step: StepId, slot: Slot, place: Place, out: &mut Output<'_>) -> Gather {
         let plan = self.flows[flow].plan.clone();
-        let Accept::Collect(collect) = &plan.steps[step as usize].accepts else { return false };
+        let Accept::Collect(collect) = &plan.steps[step as usize].accepts else { return Gather::Elsewhere };
         let Some(of) = collect.of else {
             let gathered = &mut self.flows[flow].whole[collect.place];
             gathered.results.push((0, slot));
-            let full = (collect.when == When::Every(gathered.results.len())).then(|| slots(gathered.take()));
+            let full = (collect.when == When::Every(gathered.results.len())).then(|| gathered.take());
             self.retain(slot, 1);
-            if let Some(input) = full {
-                self.invoke(flow, step, Place { scope: ROOT, branch: 0 }, input, out);
+            if let Some(results) = full {
+                self.give(flow, step, Place { scope: ROOT, branch: 0 }, results, out);
             }
-            return true;
+            return Gather::Taken;
         };
-        let Some(inner) = self.enclosing(place, of) else { return false };
-        let Some(scope) = self.scopes.get_mut(inner.scope) else { return false };
+        let Some(inner) = self.enclosing(place, of) else { return Gather::Elsewhere };
+        let Some(scope) = self.scopes.get_mut(inner.scope) else { return Gather::Elsewhere };
         let outer = scope.place;
         let gathered = &mut scope.gathered[collect.place];
         if gathered.done {
-            return true;
+            return Gather::Taken;
         }
         gathered.results.push((inner.branch, slot));
         let count = gathered.results.len();
@@ -60,19 +79,35 @@ impl Run {
             When::First(first, _) => count == first,
             When::End => false,
         };
-        let input = full.then(|| slots(gathered.take()));
+        let results = full.then(|| gathered.take());
         gathered.done = full && matches!(collect.when, When::First(..));
         self.retain(slot, 1);
-        match input {
-            Some(input) if matches!(collect.when, When::First(_, Rest::Cancel)) => {
-                let withdrawn = self.withdraw(inner.scope, out);
-                self.invoke(flow, step, outer, input, out);
-                self.finish_cancel(withdrawn, out);
-            }
-            Some(input) => self.invoke(flow, step, outer, input, out),
+        match results {
+            Some(results) if matches!(collect.when, When::First(_, Rest::Cancel)) => return Gather::Ends(Ending { step, scope: inner.scope, results }),
+            Some(results) => self.give(flow, step, outer, results, out),
             None => {}
         }
-        true
+        Gather::Taken
+    }
+
+    /// A collect has enough: its fan-out is withdrawn, then it runs.
+    pub(super) fn end_fan_out(&mut self, flow: usize, Ending { step, scope, results }: Ending, out: &mut Output<'_>) {
+        let Some(outer) = self.scopes.get(scope).map(|scope| scope.place) else { return };
+        // The same event may have ended one around it.
+        if outer.scope != ROOT && self.is_cancelled(outer.scope) {
+            return results.into_iter().for_each(|(_, slot)| self.release(slot, out));
+        }
+        let withdrawn = if self.is_cancelled(scope) { Vec::new() } else { self.withdraw(scope, out) };
+        self.give(flow, step, outer, results, out);
+        self.finish_cancel(withdrawn, out);
+    }
+
+    /// Runs a collect with what it has gathered.
+    fn give(&mut self, flow: usize, step: StepId, place: Place, results: Results, out: &mut Output<'_>) {
+        let given = self.flows[flow].given.entry(step).or_default();
+        given.runs += 1;
+        given.results += results.len();
+        self.invoke(flow, step, place, Input::Set(results.into_iter().map(|(_, slot)| slot).collect()), out);
     }
 
     /// A fan-out is over: its collects get what they have not had yet.
@@ -95,7 +130,7 @@ impl Run {
             if collect.when == When::End && !results.is_sorted_by_key(|(branch, _)| *branch) {
                 results.sort_by_key(|(branch, _)| *branch);
             }
-            self.invoke(flow, step, outer, slots(results), out);
+            self.give(flow, step, outer, results, out);
         }
     }
 
@@ -117,8 +152,8 @@ impl Run {
         for (at, &step) in plan.whole.iter().enumerate() {
             let gathered = &mut self.flows[flow].whole[at];
             if gathered.len() > 0 {
-                let input = slots(gathered.take());
-                self.invoke(flow, step, root, input, out);
+                let results = gathered.take();
+                self.give(flow, step, root, results, out);
                 any = true;
             }
         }
@@ -132,8 +167,8 @@ impl Run {
         if gathered.ran {
             return false;
         }
-        let input = slots(gathered.take());
-        self.invoke(flow, step, root, input, out);
+        let results = gathered.take();
+        self.give(flow, step, root, results, out);
         true
     }
 }

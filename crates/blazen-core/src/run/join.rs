@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::settle::Input;
 use super::{Place, Run, Slot};
+use crate::error::CoreError;
 use crate::frame::{NONE, Output};
-use crate::generated::{CMD_FAIL, ERR_STEP};
+use crate::generated::ERR_STEP;
 use crate::plan::{Accept, StepId, TypeId};
 
 #[derive(Clone, Copy)]
@@ -21,27 +22,27 @@ pub struct JoinState {
 }
 
 impl Run {
-    /// Takes an event to a join. False if the run has failed by it.
-    pub(super) fn join(&mut self, flow: usize, step: StepId, ty: TypeId, slot: Slot, place: Place, out: &mut Output<'_>) -> bool {
+    /// Takes an event to a join; the run fails where the event has no key.
+    pub(super) fn join(&mut self, flow: usize, step: StepId, ty: TypeId, slot: Slot, place: Place, out: &mut Output<'_>) {
         let plan = self.flows[flow].plan.clone();
-        let Accept::Join(join) = &plan.steps[step as usize].accepts else { return true };
+        let Accept::Join(join) = &plan.steps[step as usize].accepts else { return };
         let mut key = 0;
         if join.keyed {
             let found = self.keys.get(&slot).and_then(|keys| keys.iter().find(|(of, ..)| *of == step));
             let &(_, given, error) = found.unwrap_or(&(step, NONE, NONE));
             if given == NONE {
-                self.end(out, CMD_FAIL, ERR_STEP, step as i32, error);
-                return false;
+                let message = format!("the \"by\" of step \"{}\" gave no key", plan.steps[step as usize].name);
+                return self.fail(CoreError::new(ERR_STEP, message), step, error, out);
             }
             key = given;
         }
-        let Some(port) = join.ports.iter().position(|(of, _)| *of == ty) else { return true };
+        let Some(port) = join.ports.iter().position(|(of, _)| *of == ty) else { return };
         self.hold_scope(place.scope);
         let sets = &mut self.flows[flow].joins.entry(step).or_default().sets;
         let lines = sets.entry(key).or_insert_with(|| vec![VecDeque::new(); join.ports.len()]);
         lines[port].push_back(Waiting { slot, place });
         if !join.ports.iter().zip(&*lines).all(|((_, takes), line)| line.len() >= *takes) {
-            return true;
+            return;
         }
         let members: Vec<Waiting> = join.order.iter().filter_map(|&port| lines[port].pop_front()).collect();
         if lines.iter().all(VecDeque::is_empty) {
@@ -53,6 +54,5 @@ impl Run {
         for place in places {
             self.unhold_scope(place.scope);
         }
-        true
     }
 }

@@ -1,11 +1,13 @@
 //! The queue: each event in its turn to every step that accepts it.
 
+use super::collect::Gather;
 use super::settle::Input;
 use super::{Entry, NOBODY, Place, ROOT, Run, Slot, What};
 use crate::definition::Unhandled;
+use crate::error::CoreError;
 use crate::frame::{NONE, Output};
 use crate::generated::*;
-use crate::plan::{Accept, STOP, StepId, TypeId};
+use crate::plan::{Accept, Plan, STOP, StepId, TypeId};
 
 impl Run {
     /// Dispatches until the queue is empty, the durable mark is reached, or the host has enough to do.
@@ -34,48 +36,66 @@ impl Run {
     }
 
     fn route_event(&mut self, ty: TypeId, slot: Slot, from: StepId, place: Place, out: &mut Output<'_>) {
-        let root = place.scope == ROOT;
-        if !root && self.is_cancelled(place.scope) {
-            self.release(slot, out);
+        let mut flow = 0;
+        if place.scope != ROOT {
+            if self.is_cancelled(place.scope) {
+                self.release(slot, out);
+                return self.leave(place.scope);
+            }
+            flow = self.scopes.get(place.scope).map_or(0, |scope| scope.flow);
+        }
+        // One plain step: it takes over what the queue holds.
+        if let Some(step) = self.flows[flow].plan.only(ty) {
+            self.invoke(flow, step, place, Input::One(slot), out);
             return self.leave(place.scope);
         }
         if ty == STOP {
-            return self.end(out, CMD_FINISH, slot as i32, NONE, NONE);
+            out.push(CMD_FINISH, slot as i32, NONE, NONE);
+            self.over = true;
+            return;
         }
-        let flow = self.scopes.get(place.scope).map_or(0, |scope| scope.flow);
+        self.route_to_several(flow, ty, slot, from, place, out);
+    }
+
+    fn route_to_several(&mut self, flow: usize, ty: TypeId, slot: Slot, from: StepId, place: Place, out: &mut Output<'_>) {
         let plan = self.flows[flow].plan.clone();
         // The queue holds the event once; so does each step that takes it.
-        let mut taken = 0;
+        let mut taken = false;
+        // Collects that have enough by it. They end their fan-outs when all others have it too.
+        let mut ending = Vec::new();
         for &step in plan.accepting(ty) {
-            // A collect before may have cancelled the event's fan-out.
-            if !root && taken > 0 && self.is_cancelled(place.scope) {
-                break;
-            }
-            match &plan.steps[step as usize].accepts {
+            taken |= match &plan.steps[step as usize].accepts {
+                // It would be aborted before it begins.
+                Accept::Any if !ending.is_empty() => true,
                 Accept::Any => {
                     self.retain(slot, 1);
                     self.invoke(flow, step, place, Input::One(slot), out);
+                    true
                 }
                 Accept::Join(_) => {
                     self.retain(slot, 1);
-                    if !self.join(flow, step, ty, slot, place, out) {
+                    self.join(flow, step, ty, slot, place, out);
+                    if self.over {
                         return;
                     }
+                    true
                 }
-                Accept::Collect(_) => {
-                    if !self.gather(flow, step, slot, place, out) {
-                        continue;
+                Accept::Collect(_) => match self.gather(flow, step, slot, place, out) {
+                    Gather::Elsewhere => false,
+                    Gather::Taken => true,
+                    Gather::Ends(end) => {
+                        ending.push(end);
+                        true
                     }
-                }
-            }
-            taken += 1;
+                },
+            };
         }
-        if taken == 0 {
+        for end in ending {
+            self.end_fan_out(flow, end, out);
+        }
+        if !taken {
             match plan.unhandled {
-                Unhandled::Error => {
-                    let from = if from == NOBODY { NONE } else { from as i32 };
-                    return self.end(out, CMD_FAIL, ERR_UNHANDLED_EVENT, from, slot as i32);
-                }
+                Unhandled::Error => return self.unhandled(&plan, ty, slot, from, out),
                 Unhandled::Stream => out.push(CMD_PUBLISH, slot as i32, NONE, NONE),
                 Unhandled::Ignore => {}
             }
@@ -84,14 +104,20 @@ impl Run {
         self.leave(place.scope);
     }
 
+    fn unhandled(&mut self, plan: &Plan, ty: TypeId, slot: Slot, from: StepId, out: &mut Output<'_>) {
+        let name = plan.types.get(ty as usize);
+        let what = name.map_or_else(|| "an event of a type that the plan does not know".to_owned(), |name| format!("the event \"{name}\""));
+        let error = CoreError { ty: name.cloned(), ..CoreError::new(ERR_UNHANDLED_EVENT, format!("no step accepts {what}")) };
+        self.fail(error, from, slot as i32, out);
+    }
+
     /// Nothing is queued or running. False if that is all there is to do for now.
     fn settle_quiet(&mut self, out: &mut Output<'_>) -> bool {
         if self.collect_whole(0, out) {
             return true;
         }
         if self.flows[0].plan.external.is_empty() {
-            self.failure = Some(self.stalled());
-            self.end(out, CMD_FAIL, ERR_STALLED, NONE, NONE);
+            self.fail(self.stalled(), NOBODY, NONE, out);
         } else if !self.idle {
             self.idle = true;
             out.push(CMD_WAITING, NONE, NONE, NONE);

@@ -69,7 +69,7 @@ impl Run {
         }
         if let Some(parent) = self.scopes.get_mut(place.scope) {
             parent.children = id;
-            parent.live += 1;
+            parent.live += u32::from(place.scope != ROOT);
         }
         id
     }
@@ -87,9 +87,13 @@ impl Run {
 
     /// Something in the scope has ended.
     pub(super) fn leave(&mut self, id: ScopeId) {
+        // The root is never over before the run is, so nothing counts what lives in it.
+        if id == ROOT {
+            return;
+        }
         let Some(scope) = self.scopes.get_mut(id) else { return };
         scope.live -= 1;
-        if scope.live > 0 || scope.opener == NOBODY {
+        if scope.live > 0 {
             return;
         }
         if scope.state == State::Open {
@@ -214,13 +218,10 @@ impl Run {
         }
     }
 
-    /// Adds an invocation to its scope.
+    /// Adds an invocation to its scope, which is not the root.
     pub(super) fn enter(&mut self, scope: ScopeId, id: InvocationId) {
         let Some(scope) = self.scopes.get_mut(scope) else { return };
         scope.live += 1;
-        if scope.opener == NOBODY {
-            return;
-        }
         let next = std::mem::replace(&mut scope.invocations, id);
         if let Some(invocation) = self.invocations.get_mut(id) {
             invocation.next = next;
@@ -234,7 +235,7 @@ impl Run {
     pub(super) fn exit(&mut self, id: InvocationId) {
         let Some(invocation) = self.invocations.get(id) else { return };
         let (previous, next, scope) = (invocation.previous, invocation.next, invocation.place.scope);
-        if self.scopes.get(scope).is_none_or(|scope| scope.opener == NOBODY) {
+        if scope == ROOT {
             return;
         }
         if let Some(neighbour) = self.invocations.get_mut(next) {

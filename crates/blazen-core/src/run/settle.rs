@@ -37,14 +37,18 @@ pub struct Invocation {
 
 const OK: i32 = 0;
 const FAILED: i32 = 1;
+const BAD_RETURN: i32 = 2;
 
 impl Run {
     /// Calls a step, or lets it wait for a place.
     pub(super) fn invoke(&mut self, flow: usize, step: StepId, place: Place, input: Input, out: &mut Output<'_>) {
         let pool = self.flows[flow].plan.steps[step as usize].pool;
+        let one = if let Input::One(slot) = input { Some(slot) } else { None };
         let id = self.invocations.insert(Invocation { step, flow, place, input, state: State::Running, fan: NOBODY, previous: NOBODY, next: NOBODY });
         self.live += 1;
-        self.enter(place.scope, id);
+        if place.scope != ROOT {
+            self.enter(place.scope, id);
+        }
         if let Some(pool) = pool {
             let limit = self.flows[flow].plan.limits[pool as usize];
             let pool = &mut self.flows[flow].pools[pool as usize];
@@ -56,6 +60,9 @@ impl Run {
                 return;
             }
             pool.running += 1;
+        }
+        if let Some(slot) = one {
+            return out.push(CMD_INVOKE, id as i32, step as i32, slot as i32);
         }
         self.call(id, out);
     }
@@ -132,6 +139,15 @@ impl Run {
         }
         let Some(invocation) = self.invocations.get(id) else { return };
         let (step, place, fan, state) = (invocation.step, invocation.place, invocation.fan, invocation.state);
+        // The common case: one event, in the branch it came from.
+        if let &[output] = &self.staged[..]
+            && output.invocation == id
+            && fan == NOBODY
+            && state == State::Running
+        {
+            self.staged.clear();
+            return self.enqueue(output.ty, output.slot, step, place);
+        }
         let mut staged = std::mem::take(&mut self.staged);
         let dropped = state == State::Aborted || (fan != NOBODY && self.is_cancelled(fan));
         staged.retain(|output| {
@@ -164,9 +180,13 @@ impl Run {
             self.staged = staged;
             self.hold(error as u32)?;
             if !aborted {
-                let step = self.running(id)?.step as i32;
-                let code = if outcome == FAILED { ERR_STEP } else { ERR_STEP_RETURN };
-                self.end(out, CMD_FAIL, code, step, error);
+                let step = self.running(id)?.step;
+                let failure = match outcome {
+                    FAILED => CoreError::new(ERR_STEP, "the step failed"),
+                    BAD_RETURN => CoreError::new(ERR_STEP_RETURN, "the step returned what is no event"),
+                    _ => return Err(CoreError::internal(format!("there is no outcome {outcome}"))),
+                };
+                self.fail(failure, step, error, out);
                 return Ok(());
             }
             self.release(error as u32, out);

@@ -1,9 +1,10 @@
 //! A run that can neither go on nor end, in words: what each join and collect still lacks (3.5).
 
 use super::Run;
+use super::collect::Given;
 use crate::error::CoreError;
 use crate::generated::ERR_STALLED;
-use crate::plan::{Accept, When};
+use crate::plan::Accept;
 
 /// Sets of one join that are told of one by one.
 const SETS: usize = 10;
@@ -14,6 +15,10 @@ impl Run {
         for flow in &self.flows {
             let plan = &flow.plan;
             let names = |types: &[u32]| types.iter().map(|ty| format!("\"{}\"", plan.types[*ty as usize])).collect::<Vec<_>>().join(", ");
+            let given = |id: usize| match flow.given.get(&(id as u32)) {
+                None => String::new(),
+                Some(Given { runs, results }) => format!("; it ran before: {runs} times, with {results} in all"),
+            };
             for (id, step) in plan.steps.iter().enumerate() {
                 match &step.accepts {
                     Accept::Any => {}
@@ -32,8 +37,15 @@ impl Run {
                                 .filter(|((_, takes), line)| line.len() < *takes)
                                 .map(|((ty, takes), line)| format!("{} \"{}\"", takes - line.len(), plan.types[*ty as usize]))
                                 .collect();
+                            let has: Vec<String> = join
+                                .ports
+                                .iter()
+                                .zip(lines)
+                                .filter(|(_, line)| !line.is_empty())
+                                .map(|((ty, _), line)| format!("{} \"{}\"", line.len(), plan.types[*ty as usize]))
+                                .collect();
                             let key = if join.keyed { " for a key" } else { "" };
-                            lacking.push(format!("join \"{}\" lacks {}{key}", step.name, missing.join(" and ")));
+                            lacking.push(format!("join \"{}\" lacks {}{key}; it has {}", step.name, missing.join(" and "), has.join(" and ")));
                         }
                         if sets.len() > SETS {
                             lacking.push(format!("join \"{}\" lacks events for {} more keys", step.name, sets.len() - SETS));
@@ -41,10 +53,10 @@ impl Run {
                     }
                     Accept::Collect(collect) => match collect.of {
                         Some(of) => {
-                            lacking.push(format!("collect \"{}\" waits for a fan-out of step \"{}\" with {}; none is open", step.name, plan.steps[of as usize].name, names(&collect.types)));
+                            let fan = &plan.steps[of as usize].name;
+                            lacking.push(format!("collect \"{}\" waits for a fan-out of step \"{fan}\" with {}; none is open{}", step.name, names(&collect.types), given(id)));
                         }
-                        None if collect.when == When::End => lacking.push(format!("collect \"{}\" has run; nothing came after it", step.name)),
-                        None => lacking.push(format!("collect \"{}\" has got none of {}", step.name, names(&collect.types))),
+                        None => lacking.push(format!("collect \"{}\" has got none of {}{}", step.name, names(&collect.types), given(id))),
                     },
                 }
             }
@@ -54,6 +66,6 @@ impl Run {
         } else {
             format!("nothing is left to do, and no StopEvent came: {}.", lacking.join("; "))
         };
-        CoreError { number: ERR_STALLED, message, step: None, lacking }
+        CoreError { lacking, ..CoreError::new(ERR_STALLED, message) }
     }
 }
