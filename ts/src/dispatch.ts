@@ -34,17 +34,20 @@ export function later(run: Run): void {
   ready.push(run);
 }
 
-function drain(first: Run): void {
+function drain(first: Run, unchecked = 0): void {
   let run: Run | undefined = first;
   do {
-    if (!drainOne(run)) return;
+    if (!drainOne(run, unchecked)) return;
     run = ready.shift();
     if (run !== undefined) run.ready = false;
   } while (run !== undefined);
 }
 
-/** @returns false when the host's turn is due first */
-function drainOne(run: Run): boolean {
+/**
+ * @param unchecked dispatches that are due before the host's turn, whatever the clock says
+ * @returns false when the host's turn is due first
+ */
+function drainOne(run: Run, unchecked: number): boolean {
   for (;;) {
     let invocation: number;
     let step: number;
@@ -74,7 +77,7 @@ function drainOne(run: Run): boolean {
     } else return true;
     if (invocation >= 0) call(run, invocation, step, input);
     else control(run, -invocation, step, input);
-    if (--untilClock <= 0 && sliceOver()) {
+    if (--untilClock <= 0 && --unchecked < 0 && sliceOver()) {
       later(run);
       yieldTurn();
       return false;
@@ -171,8 +174,8 @@ function abortAttempt(run: Run, invocation: number): void {
 /** What the host starts or sends is dispatched before the call returns (3.7). */
 export function fromHost(run: Run): void {
   if (busy) later(run);
-  else if (yielding) drainOne(run);
-  else drain(run);
+  else if (yielding) drainOne(run, CLOCK);
+  else drain(run, CLOCK);
 }
 
 
