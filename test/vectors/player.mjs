@@ -169,7 +169,12 @@ class Player {
     return error;
   }
   #promised(promise) {
-    this.#promises.push(promise.then(() => undefined, (error) => error));
+    this.#promises.push(
+      promise.then(
+        () => undefined,
+        (error) => error,
+      ),
+    );
   }
   #takeId() {
     const id = this.#id;

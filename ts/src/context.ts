@@ -1,8 +1,8 @@
 import { CancelledError } from "./errors";
 import type { Event } from "./event";
-import { sendFromStep } from "./send";
 import type { PlanStep } from "./plan";
 import type { Run } from "./run";
+import { sendFromStep } from "./send";
 
 /** What a step gets beside its event. After the attempt has ended all but its fields throws CancelledError (4.6). */
 export interface Context {
@@ -55,8 +55,16 @@ export class Attempt implements Context {
   }
 
   sendEvent(event: Event, options?: { id?: string }): Promise<void> {
-    if (this.invocation < 0) throw new CancelledError(`Step "${this.stepName}": this attempt is over, so sendEvent does nothing any more.`, undefined, { step: this.stepName, runId: this.runId });
+    if (this.invocation < 0)
+      throw new CancelledError(`Step "${this.stepName}": this attempt is over, so sendEvent does nothing any more.`, undefined, {
+        step: this.stepName,
+        runId: this.runId,
+      });
     return sendFromStep(this, this.run as Run, event, options?.id);
+  }
+
+  get aborted(): boolean {
+    return this.#reason !== undefined;
   }
 
   abort(reason: unknown): void {

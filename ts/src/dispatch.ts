@@ -106,6 +106,11 @@ function sliceOver(): boolean {
   return spent >= SLICE;
 }
 
+/** Where the host's turn is due: a promise of it, for a generator, which yields without being called. */
+export function hostsTurn(): Promise<void> | undefined {
+  return yielding || (--untilClock <= 0 && sliceOver()) ? new Promise(afterTurn) : undefined;
+}
+
 function endSlice(): void {
   sliceStart = 0;
   untilClock = CLOCK;
@@ -166,7 +171,9 @@ function call(run: Run, invocation: number, stepId: number, input: unknown): voi
 function abortAttempt(run: Run, invocation: number): void {
   for (let at = run.live; at !== undefined; at = at.next) {
     if (at.invocation === invocation) {
-      return at.abort(new CancelledError(`Workflow "${run.plan.name}": the fan-out of step "${at.stepName}" is over.`, undefined, { runId: run.runId, step: at.stepName }));
+      return at.abort(
+        new CancelledError(`Workflow "${run.plan.name}": the fan-out of step "${at.stepName}" is over.`, undefined, { runId: run.runId, step: at.stepName }),
+      );
     }
   }
 }
@@ -177,7 +184,6 @@ export function fromHost(run: Run): void {
   else if (yielding) drainOne(run, CLOCK);
   else drain(run, CLOCK);
 }
-
 
 /** After the synchronous part of the step that is on the stack. */
 export function soon(run: Run): void {

@@ -1,6 +1,6 @@
 import { exchange, frame, full, NONE } from "./buffer";
 import type { Attempt } from "./context";
-import { dispatch } from "./dispatch";
+import { dispatch, hostsTurn } from "./dispatch";
 import { checkEmits, eventOf, joinKey, kindOf, typeIdOf } from "./emit";
 import { development } from "./environment";
 import { StepReturnError } from "./errors";
@@ -91,7 +91,7 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
   try {
     let begun = false;
     for await (const value of generator) {
-      if (attempt.invocation < 0 || run.cancelling) break;
+      if (attempt.invocation < 0 || attempt.aborted || run.cancelling) break;
       const event = eventOf(run.plan, value, `Step "${step.name}" yielded`, step.name);
       checkEmits(step, event, "yielded");
       const output = outputOf(run, event);
@@ -101,6 +101,10 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
       frame(IN_COMMIT, attempt.invocation, 0, 0);
       exchange(run);
       dispatch(run);
+      // A collect had enough of its fan-out: what it would yield is dropped.
+      if (attempt.aborted) break;
+      const turn = hostsTurn();
+      if (turn !== undefined) await turn;
     }
     if (!begun && attempt.invocation >= 0 && !run.cancelling) frame(IN_FAN, attempt.invocation, 0, 0);
   } catch (error) {
