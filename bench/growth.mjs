@@ -25,7 +25,12 @@ export async function growth({ rounds, quick, bars, verdicts }) {
         const own = results.get(`blazen:${binding} ${size}`);
         const r = ratio(own, floor);
         const grown = r === undefined ? undefined : r / (rows[0]?.[binding].ratio ?? r);
-        row[binding] = { ...summary(own, ({ us }) => us), ratio: r, grown, verdict: verdicts.at(`growth ${kind} ${size} ${binding}`, grown, 1 + bars.growth, times) };
+        row[binding] = {
+          ...summary(own, ({ us }) => us),
+          ratio: r,
+          grown,
+          verdict: verdicts.at(`growth ${kind} ${size} ${binding}`, grown, 1 + bars.growth, times),
+        };
       }
       rows.push(row);
     }
@@ -37,7 +42,16 @@ export async function growth({ rounds, quick, bars, verdicts }) {
 export function printGrowth(kinds) {
   const body = [];
   for (const [kind, rows] of Object.entries(kinds)) {
-    for (const row of rows) body.push([kind, row.size, number(row.floor.median), ...BINDINGS.flatMap((binding) => [number(row[binding].median), times(row[binding].ratio), times(row[binding].grown), row[binding].verdict])]);
+    for (const row of rows)
+      body.push([
+        kind,
+        row.size,
+        number(row.floor.median),
+        ...BINDINGS.flatMap((binding) => [number(row[binding].median), times(row[binding].ratio), times(row[binding].grown), row[binding].verdict]),
+      ]);
   }
-  return table(["growth", "size", "floor us", "native us", "times the floor", "against size 100", "", "wasm us", "times the floor", "against size 100", ""], body);
+  return table(
+    ["growth", "size", "floor us", "native us", "times the floor", "against size 100", "", "wasm us", "times the floor", "against size 100", ""],
+    body,
+  );
 }

@@ -11,7 +11,13 @@ export async function memory({ bars, verdicts }) {
     const { early, late } = await grow(binding, "chain");
     const heap = (late.heap - early.heap) / MiB;
     const rss = (late.rss - early.rss) / MiB;
-    out[binding] = { early, late, heap, rss, verdicts: [verdicts.at(`memory ${binding} heap MiB`, heap, bars.memoryMiB.heap), verdicts.at(`memory ${binding} RSS MiB`, rss, bars.memoryMiB.rss)] };
+    out[binding] = {
+      early,
+      late,
+      heap,
+      rss,
+      verdicts: [verdicts.at(`memory ${binding} heap MiB`, heap, bars.memoryMiB.heap), verdicts.at(`memory ${binding} RSS MiB`, rss, bars.memoryMiB.rss)],
+    };
   }
   return out;
 }

@@ -35,7 +35,9 @@ if (asked.includes("sizes") || asked.length === 0) await section("sizes", await 
 
 console.log(`\n${printed.join("\n\n")}\n`);
 const { node, cpu, cores } = machine();
-console.log(`Node ${node}, ${cores} x ${cpu}; ${((Date.now() - began) / 1000).toFixed(0)} s.${quick ? " --quick: a smoke run, its figures are not to be quoted." : ""}`);
+console.log(
+  `Node ${node}, ${cores} x ${cpu}; ${((Date.now() - began) / 1000).toFixed(0)} s.${quick ? " --quick: a smoke run, its figures are not to be quoted." : ""}`,
+);
 for (const line of verdicts.over) console.log(`over its bar: ${line}`);
 for (const line of verdicts.wrong) console.log(`FAILED: ${line}`);
 

@@ -17,7 +17,10 @@ export async function sizes({ bars, verdicts }) {
     facade: gzip(await bundle()),
   };
   return Object.fromEntries(
-    Object.entries(figures).map(([name, bytes]) => [name, { bytes, bar: bars.gzipKB[name] * 1000, verdict: verdicts.at(`gzip ${name} bytes`, bytes, bars.gzipKB[name] * 1000) }]),
+    Object.entries(figures).map(([name, bytes]) => [
+      name,
+      { bytes, bar: bars.gzipKB[name] * 1000, verdict: verdicts.at(`gzip ${name} bytes`, bytes, bars.gzipKB[name] * 1000) },
+    ]),
   );
 }
 
@@ -39,5 +42,8 @@ async function bundle() {
 }
 
 export function printSizes(figures) {
-  return table(["gzip", "bytes", "bar", ""], Object.entries(figures).map(([name, { bytes, bar, verdict }]) => [name === "wasm" ? "WASM module" : "facade's JavaScript", bytes, bar, verdict]));
+  return table(
+    ["gzip", "bytes", "bar", ""],
+    Object.entries(figures).map(([name, { bytes, bar, verdict }]) => [name === "wasm" ? "WASM module" : "facade's JavaScript", bytes, bar, verdict]),
+  );
 }

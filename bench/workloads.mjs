@@ -13,7 +13,12 @@ export async function workloads({ rounds, quick, bars, verdicts }) {
     const cells = [{ id: "floor", peer: "floor", workload, opts }];
     for (const mode of MODES) for (const binding of BINDINGS) cells.push({ id: `${binding} ${mode}`, peer: `blazen:${binding}`, workload, mode, opts });
     const results = await measure(cells, rounds, workload);
-    const row = { title: WORKLOADS[workload].title, unit: WORKLOADS[workload].unit, bar: bars.ratio[workload], floor: summary(results.get("floor"), ({ us }) => us) };
+    const row = {
+      title: WORKLOADS[workload].title,
+      unit: WORKLOADS[workload].unit,
+      bar: bars.ratio[workload],
+      floor: summary(results.get("floor"), ({ us }) => us),
+    };
     for (const binding of BINDINGS) {
       row[binding] = {};
       for (const mode of MODES) {
@@ -56,7 +61,14 @@ export function printWorkloads({ workloads: rows, cold: started }) {
     BINDINGS.map((binding) => times(row[binding].development.ratio)).join(", "),
   ]);
   const coldHead = ["W10 cold start, ms in the process", "import", "first run", "both", "bar", ""];
-  const coldBody = Object.entries(started).map(([peer, row]) => [peer, number(row.import.median), number(row.firstRun.median), number(row.both.median), row.bar ?? "", row.verdict ?? ""]);
+  const coldBody = Object.entries(started).map(([peer, row]) => [
+    peer,
+    number(row.import.median),
+    number(row.firstRun.median),
+    number(row.both.median),
+    row.bar ?? "",
+    row.verdict ?? "",
+  ]);
   return `${table(head, body)}\n\n${table(coldHead, coldBody)}`;
 }
 

@@ -26,7 +26,9 @@ function fingerprint(inputs) {
   const add = (path) => {
     if (!existsSync(path)) return;
     const stat = lstatSync(path);
-    if (stat.isDirectory()) for (const name of readdirSync(path).sort()) name === "node_modules" || name === "target" || name === "pkg" || name === "npm" ? undefined : add(join(path, name));
+    if (stat.isDirectory())
+      for (const name of readdirSync(path).sort())
+        name === "node_modules" || name === "target" || name === "pkg" || name === "npm" ? undefined : add(join(path, name));
     else if (stat.isFile()) hash.update(relative(root, path)).update("\0").update(readFileSync(path)).update("\0");
   };
   for (const input of inputs) input.startsWith("=") ? hash.update(input) : add(join(root, input));
@@ -51,7 +53,8 @@ const CORE = ["crates/blazen-core/src", "crates/blazen-core/Cargo.toml", "Cargo.
 export function checkRust() {
   const found = spawnSync("rustc", ["--version"], { cwd: root, encoding: "utf8" });
   const version = /rustc 1\.(\d+)/.exec(found.stdout ?? "");
-  if (found.status !== 0 || version === null) throw new SetupError("Rust is missing: install it from https://rustup.rs, or Debian's packages rustc and cargo (1.88 or newer), and run this again.");
+  if (found.status !== 0 || version === null)
+    throw new SetupError("Rust is missing: install it from https://rustup.rs, or Debian's packages rustc and cargo (1.88 or newer), and run this again.");
   if (Number(version[1]) < 88) throw new SetupError(`Rust 1.${version[1]} is too old: 1.88 or newer is needed (rustup update stable).`);
   return found.stdout.trim();
 }
@@ -60,7 +63,10 @@ export const npmPackages = () =>
   part("npm packages", {
     inputs: ["package-lock.json", "package.json", "ts/package.json", "bindings/wasm/package.json"],
     outputs: ["node_modules/.package-lock.json"],
-    work: () => run("npm", [existsSync(join(root, "package-lock.json")) ? "ci" : "install", "--no-audit", "--no-fund"], { remedy: "The npm packages could not be installed: check the network and the npm registry setting, and run this again." }),
+    work: () =>
+      run("npm", [existsSync(join(root, "package-lock.json")) ? "ci" : "install", "--no-audit", "--no-fund"], {
+        remedy: "The npm packages could not be installed: check the network and the npm registry setting, and run this again.",
+      }),
   });
 
 /** napi's name of this machine, as in the packages @blazen/node-<triple>. */
@@ -78,7 +84,9 @@ export const nativeAddon = (rustc) =>
       const folder = join(root, "bindings/node/npm", triple());
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder, { recursive: true });
-      run("npx", ["napi", "build", "--platform", "--release", "--cwd", "bindings/node", "--output-dir", `npm/${triple()}`, "--no-js"], { remedy: "The native addon could not be built: the compiler's last lines are above." });
+      run("npx", ["napi", "build", "--platform", "--release", "--cwd", "bindings/node", "--output-dir", `npm/${triple()}`, "--no-js"], {
+        remedy: "The native addon could not be built: the compiler's last lines are above.",
+      });
       rmSync(join(folder, "index.d.ts"), { force: true });
       writeFileSync(join(folder, "package.json"), `${JSON.stringify(addonManifest(triple()), null, 2)}\n`);
     },
@@ -106,7 +114,10 @@ export function addonManifest(name) {
 export function links() {
   const scope = join(root, "node_modules/@blazen");
   mkdirSync(scope, { recursive: true });
-  for (const [name, target] of [[`node-${triple()}`, `bindings/node/npm/${triple()}`], ["wasm", "bindings/wasm"]]) {
+  for (const [name, target] of [
+    [`node-${triple()}`, `bindings/node/npm/${triple()}`],
+    ["wasm", "bindings/wasm"],
+  ]) {
     const link = join(scope, name);
     if (existsSync(link)) continue;
     rmSync(link, { force: true });
@@ -128,19 +139,38 @@ export function wasmEnvironment() {
   if (process.platform === "win32") return {};
   const assignments = execFileSync("bash", ["tools/wasm-target.sh"], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
   const toolchain = /RUSTUP_TOOLCHAIN=(\S+)/.exec(assignments)?.[1];
-  return { CARGO_TARGET_DIR: join(root, "target/wasm"), ...(toolchain === undefined ? {} : { RUSTUP_TOOLCHAIN: toolchain }), ...(assignments.includes("PATH=") ? { PATH: `/usr/bin:${process.env.PATH}` } : {}) };
+  return {
+    CARGO_TARGET_DIR: join(root, "target/wasm"),
+    ...(toolchain === undefined ? {} : { RUSTUP_TOOLCHAIN: toolchain }),
+    ...(assignments.includes("PATH=") ? { PATH: `/usr/bin:${process.env.PATH}` } : {}),
+  };
 }
 
 /** Compiles the core to WebAssembly and writes the package @blazen/wasm. */
 export const wasmModule = (rustc) =>
   part("WASM module", {
-    inputs: [...CORE, "bindings/wasm/src", "bindings/wasm/Cargo.toml", "bindings/wasm/package.json", "tools/wasm-bindgen/src", "tools/wasm-bindgen/Cargo.lock", "tools/wasm-package.mjs", `=${rustc}`],
+    inputs: [
+      ...CORE,
+      "bindings/wasm/src",
+      "bindings/wasm/Cargo.toml",
+      "bindings/wasm/package.json",
+      "tools/wasm-bindgen/src",
+      "tools/wasm-bindgen/Cargo.lock",
+      "tools/wasm-package.mjs",
+      `=${rustc}`,
+    ],
     outputs: ["bindings/wasm/pkg/blazen.wasm", "bindings/wasm/pkg/inline.js"],
     async work() {
       const env = wasmEnvironment();
-      run("cargo", ["build", "--locked", "--profile", "wasm", "--target", "wasm32-unknown-unknown", "-p", "blazen-wasm"], { env, remedy: "The WASM module could not be built: the compiler's last lines are above." });
+      run("cargo", ["build", "--locked", "--profile", "wasm", "--target", "wasm32-unknown-unknown", "-p", "blazen-wasm"], {
+        env,
+        remedy: "The WASM module could not be built: the compiler's last lines are above.",
+      });
       const out = join(root, "target/wasm/bindgen");
-      run(join(tools, "debug", process.platform === "win32" ? "wasm-bindgen-tool.exe" : "wasm-bindgen-tool"), [join(root, "target/wasm/wasm32-unknown-unknown/wasm/blazen_wasm.wasm"), out]);
+      run(join(tools, "debug", process.platform === "win32" ? "wasm-bindgen-tool.exe" : "wasm-bindgen-tool"), [
+        join(root, "target/wasm/wasm32-unknown-unknown/wasm/blazen_wasm.wasm"),
+        out,
+      ]);
       const { writePackage } = await import("./wasm-package.mjs");
       await writePackage(out, join(root, "bindings/wasm/pkg"));
     },
@@ -151,12 +181,23 @@ export const wasmBindgen = (rustc) =>
   part("wasm-bindgen", {
     inputs: ["tools/wasm-bindgen/src", "tools/wasm-bindgen/Cargo.toml", "tools/wasm-bindgen/Cargo.lock", `=${rustc}`],
     outputs: [join("target/tools/debug", process.platform === "win32" ? "wasm-bindgen-tool.exe" : "wasm-bindgen-tool")],
-    work: () => run("cargo", ["build", "--locked", "--manifest-path", "tools/wasm-bindgen/Cargo.toml"], { env: { CARGO_TARGET_DIR: tools }, remedy: "wasm-bindgen could not be built: check the network (crates are needed), and run this again." }),
+    work: () =>
+      run("cargo", ["build", "--locked", "--manifest-path", "tools/wasm-bindgen/Cargo.toml"], {
+        env: { CARGO_TARGET_DIR: tools },
+        remedy: "wasm-bindgen could not be built: check the network (crates are needed), and run this again.",
+      }),
   });
 
 /** Where Chromium is: CHROMIUM, or what Debian installs. */
 export function chromiumPath() {
-  const places = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe"];
+  const places = [
+    process.env.CHROMIUM,
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
+  ];
   return places.find((place) => place !== undefined && existsSync(place));
 }
 
@@ -169,7 +210,11 @@ export async function chromium() {
     outputs: ["/usr/bin/chromium"],
     work() {
       const asRoot = process.getuid?.() === 0 ? [] : ["sudo"];
-      const apt = (...args) => run([...asRoot, "apt-get"][0], [...asRoot.slice(1), ...(asRoot.length ? ["apt-get"] : []), ...args], { env: { DEBIAN_FRONTEND: "noninteractive" }, remedy: missing.message });
+      const apt = (...args) =>
+        run([...asRoot, "apt-get"][0], [...asRoot.slice(1), ...(asRoot.length ? ["apt-get"] : []), ...args], {
+          env: { DEBIAN_FRONTEND: "noninteractive" },
+          remedy: missing.message,
+        });
       apt("update", "-qq");
       apt("install", "-y", "-qq", "--no-install-recommends", "chromium");
     },

@@ -23,7 +23,15 @@ export async function writePackage(bindgen, out) {
   write("blazen.wasm", wasm);
   // wasm-bindgen's glue is a module with one instance in its variables. As the body of a function it can be had anew:
   // after a trap the memory of an instance is in an unknown state.
-  const glue = await build({ entryPoints: [join(bindgen, "core.js")], bundle: true, format: "iife", globalName: "core", minify: true, write: false, target: "es2022" });
+  const glue = await build({
+    entryPoints: [join(bindgen, "core.js")],
+    bundle: true,
+    format: "iife",
+    globalName: "core",
+    minify: true,
+    write: false,
+    target: "es2022",
+  });
   const body = `function instantiate(module) {\n${glue.outputFiles[0].text}\nconst { memory } = core.initSync({ module });\nconst { bufferOffset, bufferWords, exchange, compile, dropPlan, lastError } = core;\nreturn { memory, bufferOffset, bufferWords, exchange, compile, dropPlan, lastError };\n}\n`;
   write("glue.js", `export ${body}`);
   write("glue.d.ts", `${TYPES}/** A fresh instance. */\nexport declare function instantiate(module: WebAssembly.Module): WasmCore;\n`);

@@ -9,8 +9,16 @@ function legacy(prototype: object, method: string, decorate: (target: never, nam
 }
 
 // What standard decorators amount to at run time: called with the method and a context, initializers run after super().
-function standard(prototype: Record<string, unknown>, method: string, decorate: (method: never, context: never) => void, initializers: ((this: unknown) => void)[]): void {
-  decorate(prototype[method] as never, { kind: "method", name: method, private: false, static: false, addInitializer: (run: (this: unknown) => void) => initializers.push(run) } as never);
+function standard(
+  prototype: Record<string, unknown>,
+  method: string,
+  decorate: (method: never, context: never) => void,
+  initializers: ((this: unknown) => void)[],
+): void {
+  decorate(
+    prototype[method] as never,
+    { kind: "method", name: method, private: false, static: false, addInitializer: (run: (this: unknown) => void) => initializers.push(run) } as never,
+  );
 }
 
 describe("@step", () => {

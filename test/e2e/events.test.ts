@@ -46,9 +46,7 @@ describe("event classes (1.1, 1.2)", () => {
 
   test.each(["__proto__", "constructor", "toString", "a b\n\u0000", "日本語", "🦀", "blazen::Other"])("a type %j works", async (type) => {
     const Odd = event(type);
-    const workflow = new Workflow("odd")
-      .step("first", StartEvent, () => new Odd())
-      .step("last", Odd, (odd) => new StopEvent({ result: odd.type }));
+    const workflow = new Workflow("odd").step("first", StartEvent, () => new Odd()).step("last", Odd, (odd) => new StopEvent({ result: odd.type }));
     expect(await workflow.run({})).toBe(type);
   });
 });
@@ -120,7 +118,10 @@ describe("plain objects (1.2)", () => {
 
   test("two classes of one type are a DefinitionError", async () => {
     class Other extends event("Greet")<{ name: string }> {}
-    const workflow = new Workflow("two").step("a", StartEvent, () => null).step("b", Greet, () => null).step("c", Other, () => new StopEvent({ result: 1 }));
+    const workflow = new Workflow("two")
+      .step("a", StartEvent, () => null)
+      .step("b", Greet, () => null)
+      .step("c", Other, () => new StopEvent({ result: 1 }));
     await expect(workflow.run({} as never)).rejects.toThrow(/two classes have the type "Greet"/);
   });
 });

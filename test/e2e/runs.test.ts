@@ -178,7 +178,9 @@ describe("cancel (5.3)", () => {
   });
 
   test("await using cancels a run that is not over", async () => {
-    const workflow = new Workflow("using", { external: [Shipped] }).step("begin", StartEvent, () => null).step("end", Shipped, () => new StopEvent({ result: 1 }));
+    const workflow = new Workflow("using", { external: [Shipped] })
+      .step("begin", StartEvent, () => null)
+      .step("end", Shipped, () => new StopEvent({ result: 1 }));
     let handler: ReturnType<typeof workflow.start> | undefined;
     {
       await using inner = workflow.start({});
@@ -204,7 +206,11 @@ describe("definition errors (2.6)", () => {
   test.each([
     ["no step for StartEvent", new Workflow("w").step("a", Ping, () => new StopEvent({ result: 1 })), /StartEvent/],
     ["no steps", new Workflow("w"), /StartEvent/],
-    ["a workflow that can never stop", new Workflow("w").step("a", StartEvent, { emits: [Ping] }, () => new Ping({ n: 1 })).step("b", Ping, { emits: [] }, () => null), /StopEvent/],
+    [
+      "a workflow that can never stop",
+      new Workflow("w").step("a", StartEvent, { emits: [Ping] }, () => new Ping({ n: 1 })).step("b", Ping, { emits: [] }, () => null),
+      /StopEvent/,
+    ],
   ])("%s rejects the first run", async (_name, workflow, message) => {
     const error = await workflow.run({} as never).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(DefinitionError);
@@ -226,6 +232,11 @@ describe("definition errors (2.6)", () => {
   });
 
   test("nothing left to do and no StopEvent is a stall, noticed at once (3.5)", async () => {
-    await expect(new Workflow("stall").step("only", StartEvent, () => null).step("end", Ping, () => new StopEvent({ result: 1 })).run({})).rejects.toThrow(StalledError);
+    await expect(
+      new Workflow("stall")
+        .step("only", StartEvent, () => null)
+        .step("end", Ping, () => new StopEvent({ result: 1 }))
+        .run({}),
+    ).rejects.toThrow(StalledError);
   });
 });

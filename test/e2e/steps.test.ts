@@ -72,7 +72,10 @@ describe("fan-out and collect (2.5)", () => {
       })
       .step("all", collect(Done), (done) => new StopEvent({ result: done.map(({ n }) => n) }));
     expect(await workflow.run({})).toEqual([2, 2]);
-    expect(groups).toEqual([[1, 2], [3, 4]]);
+    expect(groups).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
   });
 });
 
@@ -80,7 +83,7 @@ describe("joins (2.4)", () => {
   class Paid extends event("Paid")<{ order: string | number }> {}
   class Packed extends event("Packed")<{ order: string | number }> {}
 
-  test("complete a set per key; 1 and \"1\" differ", async () => {
+  test('complete a set per key; 1 and "1" differ', async () => {
     const workflow = new Workflow("keys")
       .step("split", StartEvent, () => [new Paid({ order: 1 }), new Packed({ order: "1" }), new Paid({ order: "1" }), new Packed({ order: 1 })])
       .step("ship", all(Paid, Packed, { by: (event) => event.order }), ([paid, packed]) => new Done({ n: paid.order === packed.order ? 1 : 0 }))
@@ -92,7 +95,15 @@ describe("joins (2.4)", () => {
     const boom = new Error("boom");
     const workflow = new Workflow("bad-key")
       .step("split", StartEvent, () => new Paid({ order: 1 }))
-      .step("ship", all(Paid, Packed, { by: () => { throw boom; } }), () => new StopEvent({ result: 1 }));
+      .step(
+        "ship",
+        all(Paid, Packed, {
+          by: () => {
+            throw boom;
+          },
+        }),
+        () => new StopEvent({ result: 1 }),
+      );
     const error = await workflow.run({}).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(StepError);
     expect((error as StepError).step).toBe("ship");
@@ -181,7 +192,9 @@ describe("what a step may return (2.1)", () => {
   });
 
   test("a type outside emits, returned or sent, fails the run even where the step catches it", async () => {
-    const returned = new Workflow("emits").step("only", StartEvent, { emits: [StopEvent] }, () => new Ping() as never).step("ping", Ping, () => new StopEvent({ result: 1 }));
+    const returned = new Workflow("emits")
+      .step("only", StartEvent, { emits: [StopEvent] }, () => new Ping() as never)
+      .step("ping", Ping, () => new StopEvent({ result: 1 }));
     await expect(returned.run({} as never)).rejects.toThrow(/"emits" does not name/);
     let thrown: unknown;
     const sent = new Workflow("emits")
@@ -200,14 +213,21 @@ describe("what a step may return (2.1)", () => {
 
   test("a throw is a StepError whose cause is the very object", async () => {
     const thrown = { not: "an Error" };
-    const workflow = new Workflow("throws").step("only", StartEvent, (): StopEvent<number> => { throw thrown; });
+    const workflow = new Workflow("throws").step("only", StartEvent, (): StopEvent<number> => {
+      throw thrown;
+    });
     const error = await workflow.run({}).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(StepError);
     expect((error as StepError).cause).toBe(thrown);
   });
 
   test("any thenable is awaited", async () => {
-    const workflow = new Workflow("thenable").step("only", StartEvent, () => ({ then: (ok: (value: unknown) => void) => ok(new StopEvent({ result: 5 })) }) as unknown as Promise<StopEvent<number>>);
+    const workflow = new Workflow("thenable").step(
+      "only",
+      StartEvent,
+      // biome-ignore lint/suspicious/noThenProperty: it is what is tested
+      () => ({ then: (ok: (value: unknown) => void) => ok(new StopEvent({ result: 5 })) }) as unknown as Promise<StopEvent<number>>,
+    );
     expect(await workflow.run({})).toBe(5);
   });
 });
@@ -218,7 +238,9 @@ describe("unhandled events (3.3)", () => {
       .step("first", StartEvent, () => [new Work({ n: 1 }), { type: "Unknown" }])
       .step("work", Work, () => new StopEvent({ result: "ended" }));
   test("fail the run by default, naming the type and the step", async () => {
-    const error = await build("error").run({} as never).catch((e: unknown) => e);
+    const error = await build("error")
+      .run({} as never)
+      .catch((e: unknown) => e);
     expect(error).toBeInstanceOf(UnhandledEventError);
     expect((error as UnhandledEventError).eventType).toBe("Unknown");
     expect((error as Error).message).toContain('step "first"');

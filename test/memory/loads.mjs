@@ -1,6 +1,6 @@
 // What the memory tests run, over and over. Each load makes `runs` runs and checks what they return.
 import assert from "node:assert/strict";
-import { CancelledError, StartEvent, StepError, StopEvent, Workflow, collect, event } from "blazen";
+import { CancelledError, collect, event, StartEvent, StepError, StopEvent, Workflow } from "blazen";
 
 class Second extends event("Second") {}
 class Third extends event("Third") {}

@@ -3,7 +3,11 @@ import { grow } from "./grow.mjs";
 
 const MiB = 2 ** 20;
 const BARS = { heap: 1 * MiB, rss: 15 * MiB };
-const LOADS = { chain: "100,000 runs of 3 steps", mixed: "100,000 runs of every kind: chains, fan-outs, failures, external events, cancels", workers: "100 worker threads, five at a time, a thousand runs each" };
+const LOADS = {
+  chain: "100,000 runs of 3 steps",
+  mixed: "100,000 runs of every kind: chains, fan-outs, failures, external events, cancels",
+  workers: "100 worker threads, five at a time, a thousand runs each",
+};
 
 let passed = 0;
 let failed = 0;
@@ -16,7 +20,9 @@ for (const binding of ["native", "wasm"]) {
         const ok = grown <= BARS[kind];
         if (ok) passed++;
         else failed++;
-        console.log(`${ok ? "ok  " : "FAIL"} ${binding}, ${title}: ${kind} ${(late[kind] / MiB).toFixed(1)} MiB, ${(grown / MiB).toFixed(2)} more than after a tenth (at most ${BARS[kind] / MiB})`);
+        console.log(
+          `${ok ? "ok  " : "FAIL"} ${binding}, ${title}: ${kind} ${(late[kind] / MiB).toFixed(1)} MiB, ${(grown / MiB).toFixed(2)} more than after a tenth (at most ${BARS[kind] / MiB})`,
+        );
       }
     } catch (error) {
       failed++;

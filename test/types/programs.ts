@@ -15,9 +15,7 @@ await greet.run({ nam: "Ada" });
 
 // An event nobody accepts does not compile.
 class Ping extends event("Ping") {}
-const broken = new Workflow("broken")
-  .step("a", StartEvent<{ n: number }>, () => new Ping())
-  .step("b", Greet, () => new StopEvent({ result: 1 }));
+const broken = new Workflow("broken").step("a", StartEvent<{ n: number }>, () => new Ping()).step("b", Greet, () => new StopEvent({ result: 1 }));
 // @ts-expect-error no step accepts "Ping"
 broken.run({ n: 1 });
 

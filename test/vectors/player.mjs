@@ -230,7 +230,10 @@ class Player {
     const events = given.startsWith("[") ? call.event : [call.event];
     expect(Array.isArray(events), `${where}: the step did not get an array`);
     const got = events.map((event) => event.n).join(",");
-    expect(events.length === slots(given).length && slots(given).every((slot, at) => events[at] === this.#objects.get(slot)), `${where}: the step got [${got}], or not the very objects`);
+    expect(
+      events.length === slots(given).length && slots(given).every((slot, at) => events[at] === this.#objects.get(slot)),
+      `${where}: the step got [${got}], or not the very objects`,
+    );
     this.#running.set(invocation, call);
   }
 

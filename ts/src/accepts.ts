@@ -59,7 +59,9 @@ class Collecting {
  * workflow.step("ship", all(Paid, Packed, { by: (event) => event.order }), ([paid, packed]) => …);
  */
 export function all<C extends EventClass[]>(...types: C): All<{ [K in keyof C]: InstanceType<C[K]> }>;
-export function all<C extends EventClass[]>(...typesThenOptions: [...C, { by: (event: InstanceType<C[number]>) => string | number }]): All<{ [K in keyof C]: InstanceType<C[K]> }>;
+export function all<C extends EventClass[]>(
+  ...typesThenOptions: [...C, { by: (event: InstanceType<C[number]>) => string | number }]
+): All<{ [K in keyof C]: InstanceType<C[K]> }>;
 export function all(...given: unknown[]): unknown {
   const last = given.at(-1);
   const keyed = typeof last === "object" && last !== null && "by" in last;
@@ -83,7 +85,8 @@ export function collect<C extends EventClass | readonly EventClass[]>(types: C, 
 export function accepting(step: string, accepts: unknown): Accepting {
   if (accepts instanceof Joining) {
     if (accepts.types.length === 0) throw new DefinitionError(`Step "${step}": all() joins no types. Name at least one event class.`, { step });
-    if (accepts.by !== undefined && typeof accepts.by !== "function") throw new DefinitionError(`Step "${step}": "by" of all(…) is a function from an event to its key, not ${describe(accepts.by)}.`, { step });
+    if (accepts.by !== undefined && typeof accepts.by !== "function")
+      throw new DefinitionError(`Step "${step}": "by" of all(…) is a function from an event to its key, not ${describe(accepts.by)}.`, { step });
     return { kind: "all", types: typeRefs(step, accepts.types), by: accepts.by };
   }
   if (accepts instanceof Collecting) {

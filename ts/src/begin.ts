@@ -1,11 +1,11 @@
-import { DefinitionError } from "./errors";
-import type { Event } from "./event";
-import type { RunOptions } from "./handler";
 import { exchange, frame, handle, NONE, use } from "./buffer";
 import { cancelRun } from "./cancel";
 import { fromHost } from "./dispatch";
 import { development } from "./environment";
+import { DefinitionError } from "./errors";
+import type { Event } from "./event";
 import { IN_START } from "./generated/tables";
+import type { RunOptions } from "./handler";
 import type { Plan } from "./plan";
 import { Run } from "./run";
 import { describe, isPlainObject, isWellFormed } from "./values";
@@ -29,7 +29,8 @@ function checkOptions(workflow: string, options: unknown): void {
   const { runId, signal, ...unknown } = options;
   const extra = Object.keys(unknown)[0];
   if (extra !== undefined) refuse(`a run has no option "${extra}". Known: runId, signal.`);
-  if (runId !== undefined && (typeof runId !== "string" || runId === "" || !isWellFormed(runId))) refuse(`"runId" is a non-empty string of well-formed Unicode, not ${describe(runId)}.`);
+  if (runId !== undefined && (typeof runId !== "string" || runId === "" || !isWellFormed(runId)))
+    refuse(`"runId" is a non-empty string of well-formed Unicode, not ${describe(runId)}.`);
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse(`"signal" is an AbortSignal, not ${describe(signal)}.`);
 }
 

@@ -118,9 +118,8 @@ export function wait(run: Run): void {
   if (run.registered) return;
   const ref = new WeakRef(run);
   const binding = core;
-  let refs = waiting.get(binding);
-  if (refs === undefined) waiting.set(binding, (refs = new Set()));
-  refs.add(ref);
+  const refs = waiting.get(binding) ?? new Set();
+  waiting.set(binding, refs.add(ref));
   forgotten.register(run, { binding, handle: run.handle, ref }, run);
   run.registered = true;
   const also = run.onEnd;
@@ -146,4 +145,3 @@ function trapped(): void {
   }
   waiting.delete(dead);
 }
-

@@ -16,7 +16,10 @@ type Decorated = { [STEPS]?: Map<string, MethodStep> };
 
 export interface StepDecorator<A> {
   // biome-ignore lint/suspicious/noExplicitAny: any workflow, whatever flows in it
-  <This extends Workflow<any, any, any, any>, F extends (this: This, event: Received<A>, ctx: Context) => StepResult>(method: F, context: ClassMethodDecoratorContext<This, F>): void;
+  <This extends Workflow<any, any, any, any>, F extends (this: This, event: Received<A>, ctx: Context) => StepResult>(
+    method: F,
+    context: ClassMethodDecoratorContext<This, F>,
+  ): void;
   // biome-ignore lint/suspicious/noExplicitAny: any workflow, whatever flows in it
   <F extends (event: Received<A>, ctx: Context) => StepResult>(target: Workflow<any, any, any, any>, name: string, method: TypedPropertyDescriptor<F>): void;
 }

@@ -19,7 +19,10 @@ export type Where = string;
 export function eventOf(plan: Plan, value: unknown, where: Where, step?: string): Event {
   if (value !== null && value !== undefined && kindOf(value) !== undefined) return value as Event;
   if (!isPlainObject(value) || typeof value["type"] !== "string" || value["type"] === "") {
-    throw new StepReturnError(`${where} ${describe(value)}. A step returns an event, an array of events or nothing: new Greet({ … }) or { type: "Greet", … }.`, { step });
+    throw new StepReturnError(
+      `${where} ${describe(value)}. A step returns an event, an array of events or nothing: new Greet({ … }) or { type: "Greet", … }.`,
+      { step },
+    );
   }
   const { type: given, ...payload } = value;
   const type = longName(given as string);
@@ -37,7 +40,10 @@ export function typeIdOf(plan: Plan, event: Event): number {
 /** @throws StepReturnError where the step's `emits` leaves the type out (2.3) */
 export function checkEmits(step: PlanStep, event: Event, verb: string): void {
   if (step.emits === undefined || step.emits.has(event.type)) return;
-  throw new StepReturnError(`Step "${step.name}" ${verb} "${event.type}", which its option "emits" does not name (${[...step.emits].join(", ") || "nothing"}). Add the type there, or do not emit it.`, { step: step.name });
+  throw new StepReturnError(
+    `Step "${step.name}" ${verb} "${event.type}", which its option "emits" does not name (${[...step.emits].join(", ") || "nothing"}). Add the type there, or do not emit it.`,
+    { step: step.name },
+  );
 }
 
 /**

@@ -8,7 +8,9 @@ export interface Event<Type extends string = string> {
 }
 
 /** Fields of an event: a plain object's own, or `{ data }` for anything else. A class instance is typed by its fields but found in `.data`: wrap it in an object. */
-export type Fields<P> = [P] extends [readonly unknown[] | Date | Map<unknown, unknown> | Set<unknown> | Uint8Array | string | number | boolean | bigint | null | undefined]
+export type Fields<P> = [P] extends [
+  readonly unknown[] | Date | Map<unknown, unknown> | Set<unknown> | Uint8Array | string | number | boolean | bigint | null | undefined,
+]
   ? { readonly data: P }
   : { readonly [K in keyof P]: P[K] };
 
@@ -63,10 +65,15 @@ export function event<Type extends string, S extends StandardSchemaV1>(
   readonly type: Type;
 };
 export function event(type: string, schema?: StandardSchemaV1): unknown {
-  if (typeof type !== "string" || type === "") throw new DefinitionError(`event(${describe(type)}): an event's type is a non-empty string. Give it a durable name: event("OrderPlaced").`);
+  if (typeof type !== "string" || type === "")
+    throw new DefinitionError(`event(${describe(type)}): an event's type is a non-empty string. Give it a durable name: event("OrderPlaced").`);
   if (!isWellFormed(type)) throw new DefinitionError(`event(${JSON.stringify(type)}): the type holds a lone surrogate. Use well-formed Unicode.`);
-  if (RESERVED.has(type)) throw new DefinitionError(`event("${type}"): this type is built in. Choose another name, or import the class ${type.replace("blazen::", "")} from "blazen".`);
-  if (schema !== undefined && typeof schema?.["~standard"]?.validate !== "function") throw new DefinitionError(`event("${type}"): the second argument is no Standard Schema validator. Pass a zod, valibot or arktype schema.`);
+  if (RESERVED.has(type))
+    throw new DefinitionError(
+      `event("${type}"): this type is built in. Choose another name, or import the class ${type.replace("blazen::", "")} from "blazen".`,
+    );
+  if (schema !== undefined && typeof schema?.["~standard"]?.validate !== "function")
+    throw new DefinitionError(`event("${type}"): the second argument is no Standard Schema validator. Pass a zod, valibot or arktype schema.`);
   return eventClass(type, schema);
 }
 
@@ -121,12 +128,16 @@ function validated(type: string, schema: StandardSchemaV1, payload: unknown): un
   const outcome = schema["~standard"].validate(payload);
   if (outcome instanceof Promise) {
     outcome.catch(() => {});
-    throw new DefinitionError(`event "${type}": its schema validates asynchronously, and events are made synchronously. Use a synchronous schema and check the rest in a step.`);
+    throw new DefinitionError(
+      `event "${type}": its schema validates asynchronously, and events are made synchronously. Use a synchronous schema and check the rest in a step.`,
+    );
   }
   if (outcome.issues === undefined) return outcome.value;
   const issue = outcome.issues[0];
   const path = pathOf(issue?.path);
-  throw new EventValidationError(`${type}${path === "" ? "" : ` at ${path}`}: ${issue?.message ?? "the schema refuses this payload"}`, path, { cause: outcome.issues });
+  throw new EventValidationError(`${type}${path === "" ? "" : ` at ${path}`}: ${issue?.message ?? "the schema refuses this payload"}`, path, {
+    cause: outcome.issues,
+  });
 }
 
 function pathOf(path: StandardSchemaV1.Issue["path"]): string {
@@ -149,7 +160,10 @@ export const StartEvent = eventClass("blazen::StartEvent") as unknown as {
 export type StartEvent<P = Record<string, unknown>> = Event<"blazen::StartEvent"> & Fields<P> & { readonly [payload]?: P };
 export type StartPayload<A> = A extends EventClass<infer E> ? (E extends StartEvent<infer P> ? P : never) : never;
 
-const StopBase = eventClass("blazen::StopEvent") as unknown as { new (payload: { result: unknown }): Event<"blazen::StopEvent">; readonly type: "blazen::StopEvent" };
+const StopBase = eventClass("blazen::StopEvent") as unknown as {
+  new (payload: { result: unknown }): Event<"blazen::StopEvent">;
+  readonly type: "blazen::StopEvent";
+};
 
 /**
  * Ends a run. `result` reaches the caller as the very object given here (1.4).
@@ -160,7 +174,6 @@ const StopBase = eventClass("blazen::StopEvent") as unknown as { new (payload: {
 export class StopEvent<R = unknown> extends StopBase {
   declare readonly type: "blazen::StopEvent";
   declare readonly result: R;
-  // biome-ignore lint/complexity/noUselessConstructor: it types the payload
   constructor(payload: { result: R }) {
     super(payload);
   }

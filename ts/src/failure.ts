@@ -1,8 +1,8 @@
 import type { Binding } from "./binding/load";
+import { NONE } from "./buffer";
 import { CancelledError, InternalError, StalledError, StepError, UnhandledEventError } from "./errors";
 import type { Event } from "./event";
 import { ERR_CANCELLED, ERR_STALLED, ERR_STEP, ERR_STEP_RETURN, ERR_UNHANDLED_EVENT } from "./generated/tables";
-import { NONE } from "./buffer";
 import type { Run } from "./run";
 import { describe } from "./values";
 
@@ -14,13 +14,20 @@ export function failure(run: Run, core: Binding, code: number, stepId: number, s
   const where = `Workflow "${run.plan.name}"`;
   switch (code) {
     case ERR_STEP:
-      return new StepError(`${where}: step "${step}" failed: ${subject instanceof Error ? subject.message : describe(subject)}`, 1, { ...details, cause: subject });
+      return new StepError(`${where}: step "${step}" failed: ${subject instanceof Error ? subject.message : describe(subject)}`, 1, {
+        ...details,
+        cause: subject,
+      });
     case ERR_STEP_RETURN:
       return subject as Error;
     case ERR_UNHANDLED_EVENT: {
       const { type } = subject as Event;
       const from = step === undefined ? "" : ` that step "${step}" emitted`;
-      return new UnhandledEventError(`${where}: no step accepts the event "${type}"${from}. Add a step that accepts it, or set unhandledEvents to "ignore" or "stream".`, type, details);
+      return new UnhandledEventError(
+        `${where}: no step accepts the event "${type}"${from}. Add a step that accepts it, or set unhandledEvents to "ignore" or "stream".`,
+        type,
+        details,
+      );
     }
     case ERR_STALLED: {
       const { message: text, lacking = [] } = JSON.parse(core.lastError()) as { message: string; lacking?: string[] };
@@ -37,5 +44,8 @@ export function message(lastError: string): string {
   return (JSON.parse(lastError) as { message: string }).message;
 }
 export function internal(run: Run, text: string, cause?: unknown): InternalError {
-  return new InternalError(`Workflow "${run.plan.name}": ${text}. This is a fault of the engine: please report it.`, { runId: run.runId, ...(cause === undefined ? {} : { cause }) });
+  return new InternalError(`Workflow "${run.plan.name}": ${text}. This is a fault of the engine: please report it.`, {
+    runId: run.runId,
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

@@ -1,6 +1,6 @@
+import { cancelRun } from "./cancel";
 import { type CancelReport, RunOverError } from "./errors";
 import type { Event } from "./event";
-import { cancelRun } from "./cancel";
 import type { Run, RunStatus } from "./run";
 import { sendFromOutside } from "./send";
 
@@ -43,7 +43,8 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    */
   async send(event: Event, options?: { id?: string }): Promise<void> {
     const run = this.#run;
-    if (run.over || run.cancelling) throw new RunOverError(`Workflow "${run.workflowName}": the run is over (${run.status}), so nothing can be sent to it.`, { runId: run.runId });
+    if (run.over || run.cancelling)
+      throw new RunOverError(`Workflow "${run.workflowName}": the run is over (${run.status}), so nothing can be sent to it.`, { runId: run.runId });
     sendFromOutside(run, event, options?.id);
   }
 
@@ -61,4 +62,3 @@ export class Handler<Result = unknown> implements AsyncDisposable {
     await this.cancel();
   }
 }
-

@@ -1,6 +1,6 @@
 export { type Accepts, type All, all, type Collect, type CollectOptions, collect } from "./accepts";
 export type { Context } from "./context";
-export { step, type StepDecorator } from "./decorators";
+export { type StepDecorator, step } from "./decorators";
 export {
   BlazenError,
   CancelledError,

@@ -71,7 +71,10 @@ export function compile(definition: WorkflowDefinition): Plan {
     }
     if (made !== undefined) {
       const other = classes[id];
-      if (other !== undefined && other !== made) throw new DefinitionError(`Workflow "${definition.name}": two classes have the type "${name}" (${other.name} and ${made.name}). Give one of them another type, or use one class.`);
+      if (other !== undefined && other !== made)
+        throw new DefinitionError(
+          `Workflow "${definition.name}": two classes have the type "${name}" (${other.name} and ${made.name}). Give one of them another type, or use one class.`,
+        );
       classes[id] = made;
     }
     return id;
@@ -86,7 +89,7 @@ export function compile(definition: WorkflowDefinition): Plan {
     if (accepting.kind === "any") return { kind: "any", types: [...new Set(ids)] };
     if (accepting.kind === "collect") return { kind: "collect", types: [...new Set(ids)], ...accepting.options };
     const { by } = accepting;
-    if (by !== undefined) for (const type of new Set(ids)) (keyed[type] ??= []).push({ step: id, by });
+    if (by !== undefined) for (const type of new Set(ids)) keyed[type] = [...(keyed[type] ?? []), { step: id, by }];
     return { kind: "all", types: ids, keyed: by !== undefined };
   });
   const steps = definition.steps.map((step, id) => ({

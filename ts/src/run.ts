@@ -1,6 +1,6 @@
-import { Attempt } from "./context";
+import type { Attempt } from "./context";
 import { randomId } from "./environment";
-import { type CancelReport, CancelledError } from "./errors";
+import { CancelledError, type CancelReport } from "./errors";
 import type { Plan } from "./plan";
 
 export type RunStatus = "running" | "waiting" | "completed" | "failed" | "cancelled";
@@ -167,7 +167,10 @@ export class Run {
     });
     this.#cancelled = all.then(() => {
       const stopped = running.filter((attempt) => attempt.invocation < 0);
-      return ended({ stopped: stopped.map(({ stepName }) => stepName), ignored: running.filter((attempt) => attempt.invocation >= 0).map(({ stepName }) => stepName) });
+      return ended({
+        stopped: stopped.map(({ stepName }) => stepName),
+        ignored: running.filter((attempt) => attempt.invocation >= 0).map(({ stepName }) => stepName),
+      });
     });
     stop();
     const abort = new CancelledError(`Workflow "${this.plan.name}": the run was cancelled.`, undefined, { cause: reason });
@@ -204,7 +207,10 @@ export class Run {
   /** Nothing that a running attempt does matters any more, and none of them keeps the run in memory. */
   #abandon(cause: unknown): void {
     const named = { runId: this.runId, workflowName: this.workflowName };
-    const reason = cause instanceof CancelledError ? cause : new CancelledError(`Workflow "${this.plan.name}": the run is over.`, undefined, cause === undefined ? {} : { cause });
+    const reason =
+      cause instanceof CancelledError
+        ? cause
+        : new CancelledError(`Workflow "${this.plan.name}": the run is over.`, undefined, cause === undefined ? {} : { cause });
     let attempt = this.live;
     this.live = undefined;
     while (attempt !== undefined) {

@@ -40,7 +40,11 @@ export function sendFromOutside(run: Run, value: unknown, id: string | undefined
   checkId(id, "handler.send");
   const event = eventOf(plan, value, `handler.send of workflow "${plan.name}" was given`);
   if (!plan.external.has(event.type)) {
-    throw new UnhandledEventError(`Workflow "${plan.name}": the event "${event.type}" may not come from outside. Name its class in the workflow's option "external".`, event.type, { runId: run.runId });
+    throw new UnhandledEventError(
+      `Workflow "${plan.name}": the event "${event.type}" may not come from outside. Name its class in the workflow's option "external".`,
+      event.type,
+      { runId: run.runId },
+    );
   }
   const output = outputOf(run, event);
   if (run.over || run.cancelling) return;

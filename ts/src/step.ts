@@ -4,17 +4,22 @@ import { DefinitionError } from "./errors";
 import type { Event, EventClass } from "./event";
 import { describe, isPlainObject, isWellFormed } from "./values";
 
+// biome-ignore lint/suspicious/noConfusingVoidType: a function without a return gives void
 type Returned = Event | readonly Event[] | null | undefined | void;
 /** What a step returns: an event, an array of them (a fan-out), nothing; or an async generator that yields events (2.1). */
 export type StepResult = Returned | Promise<Returned> | AsyncGenerator<Event, void>;
 
 /** What a step gets for what it accepts. */
 export type Received<A> =
-  A extends Collect<infer E> ? E[]
-  : A extends All<infer T> ? T
-  : A extends readonly EventClass[] ? InstanceType<A[number]>
-  : A extends EventClass ? InstanceType<A>
-  : Event & Record<string, unknown>;
+  A extends Collect<infer E>
+    ? E[]
+    : A extends All<infer T>
+      ? T
+      : A extends readonly EventClass[]
+        ? InstanceType<A[number]>
+        : A extends EventClass
+          ? InstanceType<A>
+          : Event & Record<string, unknown>;
 
 export interface StepOptions {
   /** Invocations at one time within a run, of this step or of all that name the pool. Default: unlimited (2.3). */
@@ -62,7 +67,9 @@ function pool(concurrency: unknown, refuse: (why: string) => never): { name: str
   if (isPlainObject(concurrency) && typeof concurrency["pool"] === "string" && concurrency["pool"] !== "" && isCount(concurrency["limit"])) {
     return { name: concurrency["pool"], limit: concurrency["limit"] };
   }
-  return refuse(`"concurrency" is a whole number from 1 up, or { pool: "name", limit }, not ${isPlainObject(concurrency) ? JSON.stringify(concurrency) : describe(concurrency)}.`);
+  return refuse(
+    `"concurrency" is a whole number from 1 up, or { pool: "name", limit }, not ${isPlainObject(concurrency) ? JSON.stringify(concurrency) : describe(concurrency)}.`,
+  );
 }
 
 export type { Accepts };

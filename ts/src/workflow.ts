@@ -1,11 +1,11 @@
 import { type Accepts, type All, type Collect, type TypeRef, typeRef } from "./accepts";
+import { begin } from "./begin";
 import type { Context } from "./context";
+import { methodSteps } from "./decorators";
 import { DefinitionError } from "./errors";
 import type { Event, EventClass, StartPayload, StopEvent } from "./event";
 import { Handler, type RunOptions } from "./handler";
-import { methodSteps } from "./decorators";
 import { compile, type Plan } from "./plan";
-import { begin } from "./begin";
 import { defineStep, type Received, type StepDefinition, type StepOptions, type StepResult } from "./step";
 import { describe, isPlainObject } from "./values";
 
@@ -47,14 +47,17 @@ export class Workflow<Input = unknown, Result = unknown, Accepted extends string
     const extra = Object.keys(unknown)[0];
     if (extra !== undefined) refuse(`there is no option "${extra}". Known: version, unhandledEvents, external.`);
     if (!Number.isSafeInteger(version) || version < 1) refuse(`"version" is a whole number from 1 up, not ${describe(version)}.`);
-    if (unhandledEvents !== "error" && unhandledEvents !== "ignore" && unhandledEvents !== "stream") refuse(`"unhandledEvents" is "error", "ignore" or "stream", not ${describe(unhandledEvents)}.`);
+    if (unhandledEvents !== "error" && unhandledEvents !== "ignore" && unhandledEvents !== "stream")
+      refuse(`"unhandledEvents" is "error", "ignore" or "stream", not ${describe(unhandledEvents)}.`);
     if (!Array.isArray(external)) refuse(`"external" is an array of event classes, not ${describe(external)}.`);
     this.name = name;
     this.version = version;
     this.#unhandled = unhandledEvents;
     this.#external = external.map((one) => typeRef(`Workflow "${name}", external`, one));
     for (const [method, { accepts, options, name: step = method }] of methodSteps(this)) {
-      this.step(step, accepts as string, options, (event, ctx) => (this as unknown as Record<string, (event: unknown, ctx: Context) => StepResult>)[method]!(event, ctx));
+      this.step(step, accepts as string, options, (event, ctx) =>
+        (this as unknown as Record<string, (event: unknown, ctx: Context) => StepResult>)[method]!(event, ctx),
+      );
     }
   }
 
@@ -66,9 +69,17 @@ export class Workflow<Input = unknown, Result = unknown, Accepted extends string
    * @throws DefinitionError for a duplicate name, bad options, or after the first run (2.6)
    */
   step<const A extends Accepts, R extends StepResult>(name: string, accepts: A, run: (event: Received<A>, ctx: Context) => R): Next<this, A, R>;
-  step<const A extends Accepts, R extends StepResult>(name: string, accepts: A, options: StepOptions, run: (event: Received<A>, ctx: Context) => R): Next<this, A, R>;
+  step<const A extends Accepts, R extends StepResult>(
+    name: string,
+    accepts: A,
+    options: StepOptions,
+    run: (event: Received<A>, ctx: Context) => R,
+  ): Next<this, A, R>;
   step(name: string, accepts: unknown, ...rest: unknown[]): unknown {
-    if (this.#plan !== undefined) throw new DefinitionError(`Workflow "${this.name}" has run already, so step "${name}" comes too late. Add all steps before the first run.`, { step: name });
+    if (this.#plan !== undefined)
+      throw new DefinitionError(`Workflow "${this.name}" has run already, so step "${name}" comes too late. Add all steps before the first run.`, {
+        step: name,
+      });
     const [options, run] = rest.length > 1 ? rest : [{}, rest[0]];
     const definition = defineStep(name, accepts, options ?? {}, run);
     if (this.#steps.has(name)) throw new DefinitionError(`Workflow "${this.name}" has a step "${name}" already. Names of steps are unique.`, { step: name });
@@ -103,34 +114,56 @@ export class Workflow<Input = unknown, Result = unknown, Accepted extends string
 
   #compiled(): Plan {
     const plan = this.#plan;
-    if (plan !== undefined && plan.usable) return plan;
+    if (plan?.usable) return plan;
     this.#plan = compile({ name: this.name, version: this.version, unhandled: this.#unhandled, external: this.#external, steps: [...this.#steps.values()] });
     return this.#plan;
   }
 }
 
 /** Built-in types may be written without their prefix. */
-type Long<T extends string> = T extends "StartEvent" | "StopEvent" | "InputRequestEvent" | "InputResponseEvent" | "StepFailedEvent" | "ProgressEvent" ? `blazen::${T}` : T;
+type Long<T extends string> = T extends "StartEvent" | "StopEvent" | "InputRequestEvent" | "InputResponseEvent" | "StepFailedEvent" | "ProgressEvent"
+  ? `blazen::${T}`
+  : T;
 type AcceptedTypes<A> =
-  A extends Collect<infer E> ? E["type"]
-  : A extends All<infer T> ? T[number]["type"]
-  : A extends readonly EventClass[] ? InstanceType<A[number]>["type"]
-  : A extends EventClass ? InstanceType<A>["type"]
-  : A extends string ? Long<A> : never;
+  A extends Collect<infer E>
+    ? E["type"]
+    : A extends All<infer T>
+      ? T[number]["type"]
+      : A extends readonly EventClass[]
+        ? InstanceType<A[number]>["type"]
+        : A extends EventClass
+          ? InstanceType<A>["type"]
+          : A extends string
+            ? Long<A>
+            : never;
 type Emits<R> =
   // biome-ignore lint/suspicious/noExplicitAny: what a generator returns does not matter
-  R extends AsyncGenerator<infer E, any> ? (E extends Event ? E : never)
-  : Awaited<R> extends infer X ? (X extends readonly (infer E)[] ? (E extends Event ? E : never) : X extends Event ? X : never) : never;
+  R extends AsyncGenerator<infer E, any>
+    ? E extends Event
+      ? E
+      : never
+    : Awaited<R> extends infer X
+      ? X extends readonly (infer E)[]
+        ? E extends Event
+          ? E
+          : never
+        : X extends Event
+          ? X
+          : never
+      : never;
 type ResultOf<E> = E extends StopEvent<infer R> ? R : never;
 interface Unhandled<T extends string> {
   readonly "no step accepts": T;
 }
 /** What must be accepted: every emitted type but StopEvent. */
 type MustAccept<E> = E extends Event<infer T> ? Exclude<Long<T>, "blazen::StopEvent"> : never;
-type Routed<W, Accepted extends string, Emitted extends string> =
-  string extends Accepted ? W
-  : string extends Emitted ? W
-  : [Exclude<Emitted, Accepted>] extends [never] ? W : W & Unhandled<Exclude<Emitted, Accepted>>;
+type Routed<W, Accepted extends string, Emitted extends string> = string extends Accepted
+  ? W
+  : string extends Emitted
+    ? W
+    : [Exclude<Emitted, Accepted>] extends [never]
+      ? W
+      : W & Unhandled<Exclude<Emitted, Accepted>>;
 type Next<W, A, R> =
   W extends Workflow<infer I, infer Res, infer Acc, infer Em>
     ? Workflow<

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
-import { nodeSources } from "../binding/node";
 import { provide } from "../binding/load";
+import { nodeSources } from "../binding/node";
 
 provide(nodeSources(createRequire(import.meta.url)));
+
 export * from "../index";
