@@ -24,9 +24,11 @@ fn main() {
 }
 
 fn chain() -> String {
-    let types: Vec<String> = ["blazen::StartEvent", "blazen::StopEvent"].map(String::from).into_iter().chain((2..=STEPS).map(|id| format!("E{id}"))).collect();
+    let types: Vec<String> =
+        ["blazen::StartEvent", "blazen::StopEvent"].map(String::from).into_iter().chain((2..=STEPS).map(|id| format!("E{id}"))).collect();
     let accepted = |at: usize| if at == 0 { 0 } else { at + 1 };
-    let steps: Vec<String> = (0..STEPS).map(|at| format!(r#"{{"name":"s{at}","accepts":{{"kind":"any","types":[{}]}}}}"#, accepted(at))).collect();
+    let steps: Vec<String> =
+        (0..STEPS).map(|at| format!(r#"{{"name":"s{at}","accepts":{{"kind":"any","types":[{}]}}}}"#, accepted(at))).collect();
     format!(r#"{{"name":"chain","version":1,"unhandled":"error","types":{types:?},"external":[],"steps":[{}]}}"#, steps.join(","))
 }
 

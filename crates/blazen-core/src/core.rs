@@ -78,6 +78,11 @@ impl Core {
 
     fn answer(&mut self, buffer: &mut [i32]) -> Result<(i32, bool), CoreError> {
         let count = buffer[1];
+        if count == 2
+            && let Some(count) = self.runs.get_mut(buffer[0] as u32).and_then(|run| run.hop(buffer))
+        {
+            return Ok((count, false));
+        }
         if !(0..=ROOM as i32).contains(&count) {
             return Err(CoreError::internal(format!("{count} frames do not fit the buffer")));
         }

@@ -67,7 +67,8 @@ pub enum When {
 
 impl Plan {
     pub fn compile(text: &str) -> Result<Self, CoreError> {
-        let definition: Definition = serde_json::from_str(text).map_err(|error| CoreError::internal(format!("the definition cannot be read: {error}")))?;
+        let definition: Definition =
+            serde_json::from_str(text).map_err(|error| CoreError::internal(format!("the definition cannot be read: {error}")))?;
         let count = definition.types.len();
         let known = |id: &u32| (*id as usize) < count;
         let all_known = definition.external.iter().all(known)
@@ -108,12 +109,20 @@ impl Plan {
                         (None, None) => When::End,
                         (Some(count), None) if *count > 0 => When::Every(*count as usize),
                         (None, Some(first)) if *first > 0 && of.is_some() => When::First(*first as usize, rest.unwrap_or(Rest::Cancel)),
-                        _ => return Err(CoreError::step(&step.name, format!("step \"{}\": a collect has \"count\", or \"first\" with \"of\", from 1 up.", step.name))),
+                        _ => {
+                            return Err(CoreError::step(
+                                &step.name,
+                                format!("step \"{}\": a collect has \"count\", or \"first\" with \"of\", from 1 up.", step.name),
+                            ));
+                        }
                     };
                     let of = match of {
                         None => None,
                         Some(of) => Some(*ids.get(of.as_str()).ok_or_else(|| {
-                            CoreError::step(&step.name, format!("step \"{}\" collects \"of\" \"{of}\", but there is no step of that name.", step.name))
+                            CoreError::step(
+                                &step.name,
+                                format!("step \"{}\" collects \"of\" \"{of}\", but there is no step of that name.", step.name),
+                            )
                         })?),
                     };
                     let list = match of {
@@ -150,7 +159,13 @@ impl Plan {
         Ok(plan)
     }
 
-    fn pool(&mut self, step: &str, pool: Option<&str>, limit: Option<u32>, pools: &mut HashMap<String, u32>) -> Result<Option<u32>, CoreError> {
+    fn pool(
+        &mut self,
+        step: &str,
+        pool: Option<&str>,
+        limit: Option<u32>,
+        pools: &mut HashMap<String, u32>,
+    ) -> Result<Option<u32>, CoreError> {
         let Some(limit) = limit else { return Ok(None) };
         if limit == 0 {
             return Err(CoreError::step(step, format!("step \"{step}\": a limit is from 1 up.")));
@@ -159,7 +174,10 @@ impl Plan {
             if let Some(&id) = pools.get(name) {
                 let other = self.limits[id as usize];
                 if other != limit {
-                    return Err(CoreError::step(step, format!("pool \"{name}\" has two limits, {other} and {limit} (step \"{step}\"). Give it one.")));
+                    return Err(CoreError::step(
+                        step,
+                        format!("pool \"{name}\" has two limits, {other} and {limit} (step \"{step}\"). Give it one."),
+                    ));
                 }
                 return Ok(Some(id));
             }
@@ -210,13 +228,18 @@ fn check_paths(definition: &Definition) -> Result<(), CoreError> {
     for step in &definition.steps {
         if let Some(ty) = step.accepts.types().iter().find(|ty| !own(**ty) && !emitted.contains(ty)) {
             let name = &definition.types[*ty as usize];
-            return Err(CoreError::step(&step.name, format!("step \"{}\" accepts \"{name}\", which no step emits. Emit it, or name it in \"external\".", step.name)));
+            return Err(CoreError::step(
+                &step.name,
+                format!("step \"{}\" accepts \"{name}\", which no step emits. Emit it, or name it in \"external\".", step.name),
+            ));
         }
     }
     if reaches_stop(definition, &emits, own) {
         return Ok(());
     }
-    Err(CoreError::definition("no path leads from StartEvent to StopEvent: by their \"emits\" the steps that run never emit one. A run could not end."))
+    Err(CoreError::definition(
+        "no path leads from StartEvent to StopEvent: by their \"emits\" the steps that run never emit one. A run could not end.",
+    ))
 }
 
 /// Follows the events from those that come by themselves; each step and type is visited once.

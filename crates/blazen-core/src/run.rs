@@ -1,6 +1,7 @@
 //! One execution: everything it holds is plain data, so that a snapshot is a walk over it.
 
 mod collect;
+mod hop;
 mod join;
 mod route;
 mod scope;
@@ -118,7 +119,14 @@ impl Run {
 
     /// Whether its memory is worth keeping for another run.
     pub fn small(&self) -> bool {
-        let sizes = [self.queue.capacity(), self.slots.capacity(), self.staged.capacity(), self.spill.capacity(), self.invocations.capacity(), self.scopes.capacity()];
+        let sizes = [
+            self.queue.capacity(),
+            self.slots.capacity(),
+            self.staged.capacity(),
+            self.spill.capacity(),
+            self.invocations.capacity(),
+            self.scopes.capacity(),
+        ];
         sizes.into_iter().all(|size| size <= SMALL)
     }
 

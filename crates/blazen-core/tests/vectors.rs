@@ -13,7 +13,12 @@ const HEADER: usize = 16;
 #[test]
 fn every_vector() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test/vectors");
-    let mut files: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|ext| ext == "json")).collect();
+    let mut files: Vec<_> = folder
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "json"))
+        .collect();
     files.sort();
     assert!(files.len() > 100, "only {} vectors found", files.len());
     let failures: Vec<String> = files.iter().filter_map(|path| play(path).err().map(|why| format!("{}: {why}", path.display()))).collect();
@@ -107,7 +112,8 @@ impl Names {
         let mut types = Types::default();
         types.id("StartEvent");
         types.id("StopEvent");
-        let external: Vec<i32> = definition["external"].as_array().into_iter().flatten().map(|name| types.id(name.as_str().unwrap())).collect();
+        let external: Vec<i32> =
+            definition["external"].as_array().into_iter().flatten().map(|name| types.id(name.as_str().unwrap())).collect();
         let mut steps = Vec::new();
         for step in definition["steps"].as_array().unwrap() {
             let mut made = step.clone();
@@ -119,8 +125,7 @@ impl Names {
         }
         let unhandled = definition.get("unhandled").cloned().unwrap_or_else(|| "error".into());
         let names = steps.iter().map(|step| step["name"].as_str().unwrap().to_owned()).collect();
-        let definition =
-            json!({ "name": definition["name"], "version": 1, "unhandled": unhandled, "types": types.names, "external": external, "steps": steps });
+        let definition = json!({ "name": definition["name"], "version": 1, "unhandled": unhandled, "types": types.names, "external": external, "steps": steps });
         Self { types: types.ids, steps: names, definition }
     }
 
@@ -138,7 +143,9 @@ impl Names {
             "Send" => [IN_SEND, number(1), ty(2), number(3)],
             "Fan" => [IN_FAN, number(1), NONE, NONE],
             "Commit" => [IN_COMMIT, number(1), NONE, NONE],
-            "Settle" => [IN_SETTLE, number(1), ["ok", "failed", "bad"].iter().position(|outcome| *outcome == words[2]).unwrap() as i32, number(3)],
+            "Settle" => {
+                [IN_SETTLE, number(1), ["ok", "failed", "bad"].iter().position(|outcome| *outcome == words[2]).unwrap() as i32, number(3)]
+            }
             "Id" => [IN_ID, number(1), NONE, NONE],
             "External" => [IN_EXTERNAL, ty(1), number(2), NONE],
             "Key" => [IN_KEY, step(words[1]), number(2), number(3)],

@@ -83,7 +83,9 @@ impl Run {
         gathered.done = full && matches!(collect.when, When::First(..));
         self.retain(slot, 1);
         match results {
-            Some(results) if matches!(collect.when, When::First(_, Rest::Cancel)) => return Gather::Ends(Ending { step, scope: inner.scope, results }),
+            Some(results) if matches!(collect.when, When::First(_, Rest::Cancel)) => {
+                return Gather::Ends(Ending { step, scope: inner.scope, results });
+            }
             Some(results) => self.give(flow, step, outer, results, out),
             None => {}
         }

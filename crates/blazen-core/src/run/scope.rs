@@ -1,7 +1,7 @@
 //! Fan-outs: a tree of scopes. What descends from a branch belongs to it; a scope with nothing live in it is over.
 
-use super::{Entry, InvocationId, NOBODY, Place, ROOT, Run, ScopeId, What};
 use super::collect::Gathered;
+use super::{Entry, InvocationId, NOBODY, Place, ROOT, Run, ScopeId, What};
 use crate::frame::Output;
 use crate::plan::StepId;
 
@@ -63,7 +63,17 @@ impl Run {
     pub(super) fn open(&mut self, flow: usize, opener: StepId, generator: InvocationId, place: Place, collects: usize) -> ScopeId {
         let (depth, next) = self.scopes.get(place.scope).map_or((0, NOBODY), |parent| (parent.depth, parent.children));
         let gathered = (0..collects).map(|_| Gathered::default()).collect();
-        let id = self.scopes.insert(Scope { opener, generator, place, depth: depth + 1, next_branch: 0, live: 1, next, gathered, ..Scope::root(flow) });
+        let id = self.scopes.insert(Scope {
+            opener,
+            generator,
+            place,
+            depth: depth + 1,
+            next_branch: 0,
+            live: 1,
+            next,
+            gathered,
+            ..Scope::root(flow)
+        });
         if let Some(sibling) = self.scopes.get_mut(next) {
             sibling.previous = id;
         }

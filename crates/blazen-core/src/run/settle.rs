@@ -35,7 +35,7 @@ pub struct Invocation {
     pub next: InvocationId,
 }
 
-const OK: i32 = 0;
+pub const OK: i32 = 0;
 const FAILED: i32 = 1;
 const BAD_RETURN: i32 = 2;
 
@@ -44,7 +44,16 @@ impl Run {
     pub(super) fn invoke(&mut self, flow: usize, step: StepId, place: Place, input: Input, out: &mut Output<'_>) {
         let pool = self.flows[flow].plan.steps[step as usize].pool;
         let one = if let Input::One(slot) = input { Some(slot) } else { None };
-        let id = self.invocations.insert(Invocation { step, flow, place, input, state: State::Running, fan: NOBODY, previous: NOBODY, next: NOBODY });
+        let id = self.invocations.insert(Invocation {
+            step,
+            flow,
+            place,
+            input,
+            state: State::Running,
+            fan: NOBODY,
+            previous: NOBODY,
+            next: NOBODY,
+        });
         self.live += 1;
         if place.scope != ROOT {
             self.enter(place.scope, id);

@@ -45,7 +45,12 @@ impl Run {
                                 .map(|((ty, _), line)| format!("{} \"{}\"", line.len(), plan.types[*ty as usize]))
                                 .collect();
                             let key = if join.keyed { " for a key" } else { "" };
-                            lacking.push(format!("join \"{}\" lacks {}{key}; it has {}", step.name, missing.join(" and "), has.join(" and ")));
+                            lacking.push(format!(
+                                "join \"{}\" lacks {}{key}; it has {}",
+                                step.name,
+                                missing.join(" and "),
+                                has.join(" and ")
+                            ));
                         }
                         if sets.len() > SETS {
                             lacking.push(format!("join \"{}\" lacks events for {} more keys", step.name, sets.len() - SETS));
@@ -54,7 +59,12 @@ impl Run {
                     Accept::Collect(collect) => match collect.of {
                         Some(of) => {
                             let fan = &plan.steps[of as usize].name;
-                            lacking.push(format!("collect \"{}\" waits for a fan-out of step \"{fan}\" with {}; none is open{}", step.name, names(&collect.types), given(id)));
+                            lacking.push(format!(
+                                "collect \"{}\" waits for a fan-out of step \"{fan}\" with {}; none is open{}",
+                                step.name,
+                                names(&collect.types),
+                                given(id)
+                            ));
                         }
                         None => lacking.push(format!("collect \"{}\" has got none of {}{}", step.name, names(&collect.types), given(id))),
                     },
@@ -62,7 +72,8 @@ impl Run {
             }
         }
         let message = if lacking.is_empty() {
-            "nothing is left to do, and no StopEvent came. Let a step return one, or name in \"external\" what the run waits for.".to_owned()
+            "nothing is left to do, and no StopEvent came. Let a step return one, or name in \"external\" what the run waits for."
+                .to_owned()
         } else {
             format!("nothing is left to do, and no StopEvent came: {}.", lacking.join("; "))
         };
