@@ -9,8 +9,9 @@ import { FAILED, generate, settle, settleFailed } from "./settle";
 
 /** Milliseconds that a chain of steps may keep the host's event loop waiting (3.6). */
 const SLICE = 4;
-/** Dispatches between two looks at the clock. */
+/** Dispatches between two looks at the clock: at first, and at most. */
 const CLOCK = 16;
+const CLOCK_MAX = 64;
 
 /** A step's own code is on the stack: no other may be called (3.7). */
 let busy = false;
@@ -18,6 +19,9 @@ let busy = false;
 let yielding = false;
 /** When the present slice began, in ms; 0 while none is open. */
 let sliceStart = 0;
+let lastLook = 0;
+/** Dispatches from the last look at the clock to the next, and how many of them are left. */
+let interval = CLOCK;
 let untilClock = CLOCK;
 const ready: Run[] = [];
 
@@ -92,18 +96,23 @@ function control(run: Run, command: number, subject: number, error: unknown): vo
   else if (command === CMD_ABORT) abortAttempt(run, subject);
 }
 
-/** Looks at the clock now and then only: it costs as much as a crossing. */
+/** Looks at the clock now and then only, by the pace of the steps so far: it costs as much as a crossing. */
 function sliceOver(): boolean {
   const now = performance.now();
+  let left = SLICE;
   if (sliceStart === 0) {
     // A slice ends with the host's turn, so that steps which wait for I/O never yield on top of it.
     sliceStart = now;
+    interval = CLOCK;
     afterTurn(endSlice);
+  } else {
+    left -= now - sliceStart;
+    const each = (now - lastLook) / (interval - untilClock);
+    interval = Math.min(CLOCK_MAX, Math.max(1, Math.floor(left / (2 * each))));
   }
-  const spent = now - sliceStart;
-  // Steps that take long are timed one by one.
-  untilClock = spent > 1 ? 1 : CLOCK;
-  return spent >= SLICE;
+  lastLook = now;
+  untilClock = interval;
+  return left <= 0;
 }
 
 /** Where the host's turn is due: a promise of it, for a generator, which yields without being called. */
@@ -113,6 +122,7 @@ export function hostsTurn(): Promise<void> | undefined {
 
 function endSlice(): void {
   sliceStart = 0;
+  interval = CLOCK;
   untilClock = CLOCK;
 }
 
@@ -126,6 +136,39 @@ function yieldTurn(): void {
     run.ready = false;
     drain(run);
   });
+}
+
+/** Waits for one promise at a time: its two callbacks serve the next step, which would else allocate both. */
+class Watch {
+  run: Run | undefined = undefined;
+  attempt: Attempt | undefined = undefined;
+  readonly fulfilled = (value: unknown): void => {
+    const run = this.run!;
+    const attempt = this.attempt!;
+    this.free();
+    settle(attempt, value);
+    dispatch(run);
+  };
+  readonly rejected = (error: unknown): void => {
+    const run = this.run!;
+    const attempt = this.attempt!;
+    this.free();
+    settleFailed(attempt, error, FAILED);
+    dispatch(run);
+  };
+  free(): void {
+    this.run = undefined;
+    this.attempt = undefined;
+    if (idle.length < 1024) idle.push(this);
+  }
+}
+const idle: Watch[] = [];
+
+function watch(run: Run, attempt: Attempt, promise: Promise<unknown>): void {
+  const one = idle.pop() ?? new Watch();
+  one.run = run;
+  one.attempt = attempt;
+  promise.then(one.fulfilled, one.rejected);
 }
 
 function call(run: Run, invocation: number, stepId: number, input: unknown): void {
@@ -142,29 +185,11 @@ function call(run: Run, invocation: number, stepId: number, input: unknown): voi
   }
   busy = false;
   if (returned instanceof Promise) {
-    returned.then(
-      (value) => {
-        settle(attempt, value);
-        dispatch(run);
-      },
-      (error) => {
-        settleFailed(attempt, error, FAILED);
-        dispatch(run);
-      },
-    );
+    watch(run, attempt, returned);
   } else if (returned === null || typeof returned !== "object" || kindOf(returned) !== undefined) settle(attempt, returned);
   else if (Symbol.asyncIterator in returned) void generate(attempt, run, returned as AsyncGenerator<unknown>);
   else if (typeof (returned as { then?: unknown }).then === "function") {
-    Promise.resolve(returned).then(
-      (value) => {
-        settle(attempt, value);
-        dispatch(run);
-      },
-      (error) => {
-        settleFailed(attempt, error, FAILED);
-        dispatch(run);
-      },
-    );
+    watch(run, attempt, Promise.resolve(returned));
   } else settle(attempt, returned);
 }
 

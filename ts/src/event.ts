@@ -81,12 +81,13 @@ export function event(type: string, schema?: StandardSchemaV1): unknown {
 export function eventClass(type: string, schema?: StandardSchemaV1) {
   const kind: Kind = { type, schema };
   const checked = schema === undefined ? undefined : schema;
+  let kept: object | undefined;
   const Base = class {
     constructor(payload?: unknown) {
       if (payload === undefined && checked === undefined) return;
-      const value = checked === undefined ? payload : validated(type, checked, payload);
+      const value = checked === undefined || payload instanceof Blank ? payload : validated(type, checked, payload);
       // The first test is the quick one; a payload with a field "constructor" fails it.
-      if ((value as { constructor?: unknown } | null)?.constructor !== Object && !isPlainObject(value)) {
+      if ((value as { constructor?: unknown } | null)?.constructor !== Object && !isPlainObject(value) && !(value instanceof Blank)) {
         (this as { data?: unknown }).data = value;
         return;
       }
@@ -94,6 +95,10 @@ export function eventClass(type: string, schema?: StandardSchemaV1) {
         Object.assign(this, value);
       } catch (error) {
         assignGuarded(this, type, value as object, error);
+      }
+      if (kept === undefined) {
+        kept = this; // the blank one must not make another
+        kept = Reflect.construct(Base, [new Blank(this)], new.target);
       }
     }
   };
@@ -112,6 +117,16 @@ export function eventClass(type: string, schema?: StandardSchemaV1) {
     },
   });
   return Base;
+}
+
+/**
+ * A payload of the same fields without their values. V8 forgets the shape of objects that have all died, and with it the code that
+ * was optimized for it; so each class keeps one event that holds nothing of the user's.
+ */
+class Blank {
+  constructor(like: object) {
+    for (const [key, value] of Object.entries(like)) (this as Record<string, unknown>)[key] = typeof value === "number" ? 0 : undefined;
+  }
 }
 
 function assignGuarded(target: object, type: string, payload: object, error: unknown): void {

@@ -10,6 +10,8 @@ type Outcome = { readonly status: "completed"; readonly result: unknown } | { re
 
 /** One execution of a plan: the payloads, promises and signals of what the core knows as numbers. */
 export class Run {
+  /** Runs and attempts that only keep their shapes in V8's memory. */
+  static readonly kept: object[] = [];
   /** The core's handle; -1 before the start, -2 when the core has ended the run. */
   handle = -1;
   /** The core has more commands than fitted the buffer. */
@@ -28,7 +30,7 @@ export class Run {
   /** Head of the attempts that have not settled. */
   live: Attempt | undefined = undefined;
 
-  readonly #payloads: unknown[] = [];
+  #payloads: unknown[] = [];
   /** Freed slots form a list through the table itself. */
   #freeSlot = -1;
   #runId: string | undefined;
@@ -199,7 +201,7 @@ export class Run {
     this.clear();
     this.onSettled = undefined;
     if (this.live !== undefined) this.#abandon(cause);
-    this.#payloads.length = 0;
+    this.#payloads = [];
     this.onEnd?.();
     this.onEnd = undefined;
   }

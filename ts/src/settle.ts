@@ -45,6 +45,7 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
   const run = attempt.run as Run;
   const { step, invocation } = attempt;
   const fan = Array.isArray(value);
+  if (fan && ofLastKind(step, value)) return settleFan(attempt, run, value);
   const outputs: Output[] = [];
   try {
     for (const one of fan ? value : [value]) {
@@ -58,9 +59,33 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
   if (fan) frame(IN_FAN, invocation, 0, 0);
-  else remember(run, step, outputs[0]!);
+  if (outputs[0] !== undefined) remember(run, step, outputs[0]);
   for (const output of outputs) {
     writeOutput(run, output, IN_EMIT, invocation);
+    if (full()) exchange(run);
+  }
+  frame(IN_SETTLE, invocation, OK, NONE);
+  exchange(run);
+}
+
+/** True for events that are all of the kind that the step emitted last. */
+function ofLastKind({ lastKind }: Attempt["step"], values: readonly unknown[]): values is Event[] {
+  if (lastKind === undefined) return false;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (value === null || value === undefined || kindOf(value) !== lastKind) return false;
+  }
+  return true;
+}
+
+function settleFan(attempt: Attempt, run: Run, events: readonly Event[]): void {
+  const { step, invocation } = attempt;
+  if (!finishAttempt(attempt)) return;
+  attempt.invocation = -1;
+  frame(IN_FAN, invocation, 0, 0);
+  for (const event of events) {
+    if (development) Object.freeze(event);
+    frame(IN_EMIT, invocation, step.lastType, run.put(event));
     if (full()) exchange(run);
   }
   frame(IN_SETTLE, invocation, OK, NONE);
