@@ -16,6 +16,7 @@ const SPARE: usize = 64;
 pub struct Core {
     plans: Slab<Rc<Plan>>,
     runs: Slab<Box<Run>>,
+    #[allow(clippy::vec_box, reason = "they move to the slab and back, by their pointers")]
     spare: Vec<Box<Run>>,
     frames: Vec<Frame>,
     last_error: String,

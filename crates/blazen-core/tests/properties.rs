@@ -1,0 +1,116 @@
+//! What holds for every workflow and every order of settlements.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
+
+mod host;
+mod workflow;
+
+use std::collections::BTreeMap;
+
+use blazen_core::*;
+use host::{Frame, Host};
+use proptest::prelude::*;
+use workflow::{Kind, Tape, Workflow};
+
+fn tape() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 100..800)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// `Host` checks each command by itself: ids, held payloads, pools, and that a run with nothing running has ended or waits.
+    #[test]
+    fn a_run_keeps_its_books(bytes in tape()) {
+        let mut tape = Tape::new(&bytes);
+        let workflow = Workflow::random(&mut tape, true);
+        Host::play(&workflow, &mut tape);
+    }
+
+    #[test]
+    fn every_event_reaches_each_step_once(bytes in tape()) {
+        let mut tape = Tape::new(&bytes);
+        let workflow = Workflow::random(&mut tape, false);
+        let host = Host::play(&workflow, &mut tape);
+        if !host.exhausted {
+            return Ok(());
+        }
+        for (id, step) in workflow.steps.iter().enumerate() {
+            let mut given = BTreeMap::<i32, usize>::new();
+            for (_, input) in host.calls.iter().filter(|(step, _)| *step == id as i32) {
+                input.iter().for_each(|slot| *given.entry(*slot).or_default() += 1);
+            }
+            for (slot, ty) in &host.events {
+                let expected = step.types.contains(ty);
+                let times = given.get(slot).copied().unwrap_or(0);
+                match step.kind {
+                    Kind::Any => prop_assert_eq!(times, usize::from(expected), "step {} and event {}", id, slot),
+                    Kind::Whole { .. } => prop_assert_eq!(times, usize::from(expected), "collect {} and event {}", id, slot),
+                    Kind::All | Kind::Of { .. } => prop_assert!(times <= usize::from(expected), "step {} got event {} {} times", id, slot, times),
+                }
+            }
+            if let Kind::Of { opener, every: None, first: None } = step.kind {
+                let runs = host.calls.iter().filter(|(step, _)| *step == id as i32).count();
+                let opened = host.fans.iter().filter(|step| **step == opener).count();
+                prop_assert_eq!(runs, opened, "collect {} of {}", id, opener);
+            }
+            if let Kind::All = step.kind {
+                for ty in &step.types {
+                    let of_type = |slot: &&i32| host.events[*slot] == *ty;
+                    let taken: Vec<i32> = host.calls.iter().filter(|(step, _)| *step == id as i32).flat_map(|(_, input)| input.iter().filter(of_type)).copied().collect();
+                    let arrived: Vec<i32> = host.routed.iter().filter(of_type).copied().take(taken.len()).collect();
+                    prop_assert_eq!(taken, arrived, "join {} is first in first out", id);
+                }
+            }
+        }
+        // What is held at the end waits in a join.
+        for slot in host.held.keys() {
+            let ty = host.events.get(slot);
+            prop_assert!(workflow.steps.iter().any(|step| step.kind == Kind::All && ty.is_some_and(|ty| step.types.contains(ty))), "payload {} is lost", slot);
+        }
+    }
+
+    #[test]
+    fn the_same_inputs_give_the_same_commands(bytes in tape()) {
+        let mut tape = Tape::new(&bytes);
+        let workflow = Workflow::random(&mut tape, true);
+        let host = Host::play(&workflow, &mut tape);
+        let together: Vec<Frame> = host.log.iter().flat_map(|(_, commands)| commands.clone()).collect();
+        prop_assert_eq!(&replay(&workflow, host.log.iter().map(|(frames, _)| frames.clone())), &together);
+        let alone = host.log.iter().flat_map(|(frames, _)| frames.iter().map(|frame| vec![*frame]).collect::<Vec<_>>());
+        prop_assert_eq!(&replay(&workflow, alone), &together);
+    }
+
+    #[test]
+    fn bad_frames_are_refused(frames in prop::collection::vec(prop::array::uniform4(word()), 1..60), start in any::<bool>()) {
+        let workflow = Workflow::random(&mut Tape::new(&[200; 64]), true);
+        let mut core = Core::new();
+        let plan = core.compile(&workflow.definition());
+        let mut buffer = vec![0; BUFFER_WORDS];
+        let mut run = -1;
+        if start {
+            buffer[0] = -1;
+            host::exchange(&mut core, &mut buffer, &mut run, &[[IN_START, plan, 0, -1]]).unwrap();
+        }
+        for frames in frames.chunks(7) {
+            let frames: Vec<Frame> = frames.iter().copied().filter(|frame| frame[0] != IN_PANIC).collect();
+            if host::exchange(&mut core, &mut buffer, &mut run, &frames).is_err() {
+                prop_assert!(core.last_error().contains("\"code\":900"));
+            }
+        }
+        // Others are none the worse.
+        let mut other = -1;
+        prop_assert!(!host::exchange(&mut core, &mut buffer, &mut other, &[[IN_START, plan, 0, -1]]).unwrap().is_empty());
+    }
+}
+
+fn word() -> impl Strategy<Value = i32> {
+    prop_oneof![8 => 0..14i32, 2 => -3..200i32, 1 => any::<i32>()]
+}
+
+fn replay(workflow: &Workflow, inputs: impl Iterator<Item = Vec<Frame>>) -> Vec<Frame> {
+    let mut core = Core::new();
+    core.compile(&workflow.definition());
+    let mut buffer = vec![0; BUFFER_WORDS];
+    let mut run = -1;
+    inputs.flat_map(|frames| host::exchange(&mut core, &mut buffer, &mut run, &frames).unwrap()).collect()
+}
