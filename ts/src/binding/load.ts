@@ -27,6 +27,15 @@ export function binding(): Binding {
   return current;
 }
 
+/** Which carrier runs load here; undefined if none does, which the first run tells in full. */
+export function carrier(): Binding["kind"] | undefined {
+  try {
+    return binding().kind;
+  } catch {
+    return undefined;
+  }
+}
+
 /** After a trap: makes sure that the next start gets a fresh instance. */
 export function renew(dead: Binding): Binding {
   if (current === dead) current = load();

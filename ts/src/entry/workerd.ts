@@ -1,8 +1,11 @@
 import module from "@blazen/wasm/blazen.wasm";
 import { instantiate } from "@blazen/wasm/glue";
-import { provide } from "../binding/load";
+import { carrier, provide } from "../binding/load";
 import { wasmBinding } from "../binding/wasm";
 
 provide([{ name: "wasm", load: () => wasmBinding(instantiate(module)) }]);
 
 export * from "../index";
+
+/** Which carrier the core runs on, here and now; undefined if none could be loaded. */
+export const binding = carrier();
