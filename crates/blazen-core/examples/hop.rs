@@ -1,4 +1,5 @@
-//! Nanoseconds of one hop of a chain (Emit and Settle in, Release and Invoke out): `cargo run --release --example hop`.
+//! Nanoseconds of one hop of a chain (Emit and Settle in, Release and Invoke out) and of one branch of a fan-out:
+//! `cargo run --release -p blazen-core --example hop`.
 
 use std::time::Instant;
 
@@ -11,16 +12,53 @@ const ROUNDS: usize = 7;
 fn main() {
     let mut core = Core::new();
     let plan = core.compile(&chain());
+    measure("a hop of a chain", &mut core, |core, buffer| run(core, plan, buffer));
+    let plan = core.compile(FAN_OUT);
+    measure("a branch of a fan-out with its collect", &mut core, |core, buffer| fan_out(core, plan, buffer));
+}
+
+fn measure(what: &str, core: &mut Core, mut run: impl FnMut(&mut Core, &mut [i32])) {
     let mut buffer = vec![0; BUFFER_WORDS];
     let mut best = f64::INFINITY;
     for _ in 0..ROUNDS {
         let start = Instant::now();
         for _ in 0..RUNS {
-            run(&mut core, plan, &mut buffer);
+            run(core, &mut buffer);
         }
         best = best.min(start.elapsed().as_nanos() as f64 / (RUNS * STEPS) as f64);
     }
-    println!("{best:.1} ns a hop (best of {ROUNDS} rounds of {RUNS} runs of {STEPS} steps, start and finish included)");
+    println!("{best:.1} ns {what} (best of {ROUNDS} rounds of {RUNS} runs of {STEPS}, start and finish included)");
+}
+
+const FAN_OUT: &str = concat!(
+    r#"{"name":"fan","version":1,"unhandled":"error","types":["blazen::StartEvent","blazen::StopEvent","A","B"],"external":[],"steps":["#,
+    r#"{"name":"fan","accepts":{"kind":"any","types":[0]}},{"name":"work","accepts":{"kind":"any","types":[2]}},"#,
+    r#"{"name":"total","accepts":{"kind":"collect","types":[3],"of":"fan"}}]}"#
+);
+
+fn send(core: &mut Core, buffer: &mut [i32], frames: &[[i32; 4]]) {
+    buffer[1] = frames.len() as i32;
+    buffer[16..16 + 4 * frames.len()].copy_from_slice(frames.as_flattened());
+    core.exchange(buffer);
+}
+
+fn fan_out(core: &mut Core, plan: i32, buffer: &mut [i32]) {
+    buffer[0] = -1;
+    send(core, buffer, &[[IN_START, plan, 0, 0]]);
+    let mut frames = vec![[IN_FAN, 0, 0, 0]];
+    frames.extend((1..=STEPS as i32).map(|slot| [IN_EMIT, 0, 2, slot]));
+    frames.push([IN_SETTLE, 0, 0, -1]);
+    send(core, buffer, &frames);
+    let calls: Vec<[i32; 4]> =
+        buffer[16..16 + 4 * buffer[1] as usize].as_chunks().0.iter().copied().filter(|call| call[0] == CMD_INVOKE).collect();
+    for [_, id, _, slot] in calls {
+        send(core, buffer, &[[IN_EMIT, id, 3, slot + STEPS as i32], [IN_SETTLE, id, 0, -1]]);
+    }
+    let last = 16 + 4 * (buffer[1] as usize - 1);
+    assert_eq!(buffer[last..last + 4], [CMD_INVOKE, buffer[last + 1], 2, -1]);
+    let id = buffer[last + 1];
+    send(core, buffer, &[[IN_EMIT, id, 1, 0], [IN_SETTLE, id, 0, -1]]);
+    assert_eq!(buffer[16 + 4 * (buffer[1] as usize - 1)], CMD_FINISH);
 }
 
 fn chain() -> String {
