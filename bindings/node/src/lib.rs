@@ -54,9 +54,7 @@ pub fn buffer(env: Env) -> Result<Object<'static>> {
     let mut value = ptr::null_mut();
     // SAFETY: the memory is leaked on purpose, so it outlives every view on it; it is only touched by this thread, by
     // JavaScript between two calls and by `exchange` during one.
-    let status = unsafe {
-        sys::napi_create_external_arraybuffer(env.raw(), data.cast(), length, None, ptr::null_mut(), &mut value)
-    };
+    let status = unsafe { sys::napi_create_external_arraybuffer(env.raw(), data.cast(), length, None, ptr::null_mut(), &mut value) };
     check_status!(status, "no external ArrayBuffer in this runtime")?;
     Ok(Object::from_raw(env.raw(), value))
 }
@@ -66,9 +64,7 @@ pub fn buffer(env: Env) -> Result<Object<'static>> {
 pub fn exchange_function(env: Env) -> Result<Object<'static>> {
     let mut value = ptr::null_mut();
     // SAFETY: `exchange` has the signature of a Node-API callback and no data pointer; the name is valid for the call.
-    let status = unsafe {
-        sys::napi_create_function(env.raw(), c"exchange".as_ptr(), 8, Some(exchange), ptr::null_mut(), &mut value)
-    };
+    let status = unsafe { sys::napi_create_function(env.raw(), c"exchange".as_ptr(), 8, Some(exchange), ptr::null_mut(), &mut value) };
     check_status!(status)?;
     Ok(Object::from_raw(env.raw(), value))
 }
