@@ -2,7 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "./parts.mjs";
+import { checkRust, root } from "./parts.mjs";
+
+checkRust();
 
 const bin = (name) => join(root, "node_modules/.bin", name);
 const checks = [

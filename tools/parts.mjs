@@ -50,8 +50,15 @@ export async function part(name, { inputs, outputs = [], work }) {
 
 const CORE = ["crates/blazen-core/src", "crates/blazen-core/Cargo.toml", "Cargo.toml", "Cargo.lock"];
 
+/** The compiler's version; makes sure that one is found where the pinned one cannot be had. */
 export function checkRust() {
-  const found = spawnSync("rustc", ["--version"], { cwd: root, encoding: "utf8" });
+  const ask = () => spawnSync("rustc", ["--version"], { cwd: root, encoding: "utf8" });
+  let found = ask();
+  if (found.error === undefined && found.status !== 0 && process.env.RUSTUP_TOOLCHAIN === undefined) {
+    // rustup could not download the version of rust-toolchain.toml: the one that is there may do.
+    process.env.RUSTUP_TOOLCHAIN = "stable";
+    found = ask();
+  }
   const version = /rustc 1\.(\d+)/.exec(found.stdout ?? "");
   if (found.status !== 0 || version === null)
     throw new SetupError("Rust is missing: install it from https://rustup.rs, or Debian's packages rustc and cargo (1.88 or newer), and run this again.");

@@ -2,7 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { root } from "./parts.mjs";
+import { checkRust, root } from "./parts.mjs";
+
+checkRust();
 
 const bin = (name) => join(root, "node_modules/.bin", process.platform === "win32" ? `${name}.cmd` : name);
 /** The development tools ask for a newer Node than the product does: the npm package `node` brings it. */
