@@ -146,29 +146,45 @@ class Watch {
     const run = this.run!;
     const attempt = this.attempt!;
     this.free();
-    settle(attempt, value);
-    dispatch(run);
+    fulfilled(run, attempt, value);
   };
   readonly rejected = (error: unknown): void => {
     const run = this.run!;
     const attempt = this.attempt!;
     this.free();
-    settleFailed(attempt, error, FAILED);
-    dispatch(run);
+    rejected(run, attempt, error);
   };
   free(): void {
     this.run = undefined;
     this.attempt = undefined;
-    if (idle.length < 1024) idle.push(this);
+    idle.push(this);
   }
 }
-const idle: Watch[] = [];
+/** A few are enough: where many steps wait at once, old objects that point to young ones cost more than they save. */
+const idle = Array.from({ length: 16 }, () => new Watch());
 
 function watch(run: Run, attempt: Attempt, promise: Promise<unknown>): void {
-  const one = idle.pop() ?? new Watch();
+  const one = idle.pop();
+  if (one === undefined) {
+    promise.then(
+      (value) => fulfilled(run, attempt, value),
+      (error) => rejected(run, attempt, error),
+    );
+    return;
+  }
   one.run = run;
   one.attempt = attempt;
   promise.then(one.fulfilled, one.rejected);
+}
+
+function fulfilled(run: Run, attempt: Attempt, value: unknown): void {
+  settle(attempt, value);
+  dispatch(run);
+}
+
+function rejected(run: Run, attempt: Attempt, error: unknown): void {
+  settleFailed(attempt, error, FAILED);
+  dispatch(run);
 }
 
 function call(run: Run, invocation: number, stepId: number, input: unknown): void {
