@@ -1,5 +1,4 @@
 // blazen through its public API with its defaults: one event class a step, as a user writes it. Needs `npm run build` first.
-// No helpers of lib.mjs here: W10 times this import.
 export const info = { packages: [], variants: ['native', 'wasm'], note: 'this repository' };
 
 export default async function load(variant) {
@@ -30,7 +29,11 @@ export default async function load(variant) {
       class Work extends event('Work') {}
       class Done extends event('Done') {}
       const flow = new Workflow('fan')
-        .step('fan', StartEvent, async () => Array.from({ length: items }, (_, i) => new Work({ i })))
+        .step('fan', StartEvent, async () => {
+          const all = [];
+          for (let i = 0; i < items; i++) all.push(new Work({ i }));
+          return all;
+        })
         .step('work', Work, async (work) => new Done({ value: work.i * 2 }))
         .step('total', collect(Done, { of: 'fan' }), async (all) => {
           let sum = 0;
