@@ -1,6 +1,6 @@
 import { type Binding, renew } from "./binding/load";
 import { failure, internal, message } from "./failure";
-import { CMD_ABORT, CMD_ARG, CMD_FAIL, CMD_FINISH, CMD_INVOKE, CMD_RELEASE, CMD_WAITING, ERR_CANCELLED, IN_CLOSE } from "./generated/tables";
+import { CMD_ABORT, CMD_ARG, CMD_FAIL, CMD_FINISH, CMD_INVOKE, CMD_RELEASE, CMD_WAITING, ERR_CANCELLED, IN_CLOSE, IN_EMIT, IN_SETTLE } from "./generated/tables";
 import type { Run } from "./run";
 
 // The layout of the shared buffer: docs/internal/boundary.md.
@@ -47,6 +47,20 @@ export function frame(tag: number, a: number, b: number, c: number): void {
   view[at + 1] = a;
   view[at + 2] = b;
   view[at + 3] = c;
+}
+
+/** The two frames that most steps end with, an Emit and a Settle, in one go. */
+export function emitAndSettle(invocation: number, type: number, slot: number): void {
+  const at = FIRST + FRAME * frames;
+  frames += 2;
+  view[at] = IN_EMIT;
+  view[at + 1] = invocation;
+  view[at + 2] = type;
+  view[at + 3] = slot;
+  view[at + 4] = IN_SETTLE;
+  view[at + 5] = invocation;
+  view[at + 6] = 0;
+  view[at + 7] = NONE;
 }
 
 /** Hands the written frames to the core and keeps the commands it answers with. Runs no user code. */

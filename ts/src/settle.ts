@@ -1,4 +1,4 @@
-import { exchange, frame, full, NONE } from "./buffer";
+import { emitAndSettle, exchange, frame, full, NONE } from "./buffer";
 import type { Attempt } from "./context";
 import { dispatch, hostsTurn } from "./dispatch";
 import { checkEmits, eventOf, joinKey, kindOf, typeIdOf } from "./emit";
@@ -27,15 +27,17 @@ function finishAttempt(attempt: Attempt): boolean {
 
 export function settle(attempt: Attempt, value: unknown): void {
   const { invocation, step } = attempt;
-  if (value !== null && value !== undefined) {
+  if (value === null || value === undefined) {
+    if (!finishAttempt(attempt)) return;
+    frame(IN_SETTLE, invocation, OK, NONE);
+  } else {
     const kind = kindOf(value);
     if (kind === undefined || kind !== step.lastKind) return settleSlowly(attempt, value);
     if (!finishAttempt(attempt)) return;
     if (development) Object.freeze(value);
-    frame(IN_EMIT, invocation, step.lastType, (attempt.run as Run).put(value));
-  } else if (!finishAttempt(attempt)) return;
+    emitAndSettle(invocation, step.lastType, (attempt.run as Run).put(value));
+  }
   attempt.invocation = -1;
-  frame(IN_SETTLE, invocation, OK, NONE);
   exchange(attempt.run as Run);
 }
 
