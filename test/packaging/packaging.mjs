@@ -85,7 +85,7 @@ export const handler: Handler<number> = greet.start({ name: "Ada" });
   }
 
   const { build } = await import("vite");
-  write("browser.mjs", program(`import ${names} from "blazen";`).replace("console.log(binding, result)", "globalThis.done(`${binding} ${result}`)"));
+  write("browser.mjs", program(`import ${names} from "blazen";`).replace("console.log(binding, result)", 'globalThis.done([binding, result].join(" "))'));
   await build({
     root: folder,
     logLevel: "error",
