@@ -1,6 +1,18 @@
 import { type Binding, renew } from "./binding/load";
 import { failure, internal, message } from "./failure";
-import { CMD_ABORT, CMD_ARG, CMD_FAIL, CMD_FINISH, CMD_INVOKE, CMD_RELEASE, CMD_WAITING, ERR_CANCELLED, IN_CLOSE, IN_EMIT, IN_SETTLE } from "./generated/tables";
+import {
+  CMD_ABORT,
+  CMD_ARG,
+  CMD_FAIL,
+  CMD_FINISH,
+  CMD_INVOKE,
+  CMD_RELEASE,
+  CMD_WAITING,
+  ERR_CANCELLED,
+  IN_CLOSE,
+  IN_EMIT,
+  IN_SETTLE,
+} from "./generated/tables";
 import type { Run } from "./run";
 
 // The layout of the shared buffer: docs/internal/boundary.md.

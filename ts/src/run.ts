@@ -8,6 +8,9 @@ export type RunStatus = "running" | "waiting" | "completed" | "failed" | "cancel
 /** The end of a run, once it has come. */
 type Outcome = { readonly status: "completed"; readonly result: unknown } | { readonly status: "failed" | "cancelled"; readonly error: unknown };
 
+/** Queues of ended runs for those to come: one that grows anew in each run is dear. */
+const queues: unknown[][] = [];
+
 /** One execution of a plan: the payloads, promises and signals of what the core knows as numbers. */
 export class Run {
   /** Runs and attempts that only keep their shapes in V8's memory. */
@@ -95,7 +98,7 @@ export class Run {
       this.nextInput = input;
       return;
     }
-    this.queue ??= [];
+    this.queue ??= queues.pop() ?? [];
     this.queue[this.tail++] = invocation;
     this.queue[this.tail++] = step;
     this.queue[this.tail++] = input;
@@ -104,6 +107,7 @@ export class Run {
   clear(): void {
     this.next = -1;
     this.nextInput = undefined;
+    if (this.queue !== undefined && this.queue.length <= 4096 && queues.length < 4) queues.push(this.queue.fill(undefined, this.head, this.tail));
     this.queue = undefined;
     this.head = 0;
     this.tail = 0;
