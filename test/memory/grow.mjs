@@ -9,10 +9,10 @@ const child = fileURLToPath(new URL("child.mjs", import.meta.url));
  * @param load a name in loads.mjs, or "workers"
  * @returns `{ early: { heap, rss }, late: { heap, rss } }` in bytes
  */
-export function grow(binding, load, flags = []) {
+export function grow(binding, load) {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, BLAZEN_BINDING: binding, NODE_ENV: "production" };
-    const running = spawn(process.execPath, ["--expose-gc", ...flags, child, load], { env, stdio: ["ignore", "pipe", "inherit"] });
+    const running = spawn(process.execPath, ["--expose-gc", child, load], { env, stdio: ["ignore", "pipe", "inherit"] });
     let out = "";
     running.stdout.on("data", (data) => {
       out += data;
