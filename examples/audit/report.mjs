@@ -1,0 +1,24 @@
+const count = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
+
+/** @returns {string} one line that says how it went */
+export function summary(files) {
+  const findings = files.reduce((sum, file) => sum + file.findings.length, 0);
+  const words = files.reduce((sum, file) => sum + file.words, 0);
+  return `${count(files.length, "file")}, ${count(words, "word")}, ${count(findings, "finding")} in ${count(files.filter((file) => file.findings.length > 0).length, "file")}`;
+}
+
+/** @returns {string} the report as Markdown */
+export function report(folder, files) {
+  const lines = [`# Audit of ${folder}`, "", `${summary(files)}.`, "", "| kind | files | lines | words |", "|---|---|---|---|"];
+  for (const kind of ["markdown", "source"]) {
+    const of = files.filter((file) => file.kind === kind);
+    const sum = (field) => of.reduce((total, file) => total + file[field], 0).toLocaleString("en");
+    lines.push(`| ${kind} | ${of.length.toLocaleString("en")} | ${sum("lines")} | ${sum("words")} |`);
+  }
+  for (const { path, findings } of files) {
+    if (findings.length === 0) continue;
+    lines.push("", `## ${path}`, "");
+    for (const { line, problem } of findings) lines.push(`- ${line > 0 ? `line ${line}: ` : ""}${problem}`);
+  }
+  return `${lines.join("\n")}\n`;
+}

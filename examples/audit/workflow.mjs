@@ -1,0 +1,50 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { collect, event, StartEvent, StopEvent, Workflow } from "blazen";
+import { anchors, counts, deadLinks, duplicateHeadings, longLines } from "./checks.mjs";
+import { listFiles } from "./list.mjs";
+
+/** A file to look at: `{ root, path, kind, maxLine }`. */
+class File extends event("File") {}
+/** What was found in it: `{ path, kind, words, lines, findings }`; its text is gone by then. */
+class Checked extends event("Checked") {}
+
+/** Anchors are read once for files that many link to; the oldest go first. */
+const KEPT = 200;
+
+/**
+ * Lists a folder's files, looks at eight at a time and collects what was found, in the order of the list.
+ * @param {{ onListed?: (files: number) => void, onChecked?: () => void }} [progress]
+ */
+export function auditWorkflow({ onListed = () => {}, onChecked = () => {} } = {}) {
+  const known = new Map();
+  const anchorsOf = async (path) => {
+    const found = known.get(path) ?? readFile(path, "utf8").then(anchors, () => new Set());
+    known.set(path, found);
+    if (known.size > KEPT) known.delete(known.keys().next().value);
+    return found;
+  };
+
+  return new Workflow("audit")
+    .step("list", StartEvent, async ({ folder, maxLine }) => {
+      const root = resolve(folder);
+      const files = await listFiles(root);
+      onListed(files.length);
+      return files.map(({ path, kind }) => new File({ root, path, kind, maxLine }));
+    })
+    .step("check", File, { concurrency: 8 }, async ({ root, path, kind, maxLine }) => {
+      const file = resolve(root, path);
+      let text;
+      try {
+        text = await readFile(file, "utf8");
+      } catch (error) {
+        onChecked();
+        return new Checked({ path, kind, words: 0, lines: 0, findings: [{ line: 0, problem: `cannot be read (${error.code})` }] });
+      }
+      const findings = longLines(text, maxLine);
+      if (kind === "markdown") findings.push(...duplicateHeadings(text), ...(await deadLinks(file, text, root, anchorsOf)));
+      onChecked();
+      return new Checked({ path, kind, ...counts(text), findings: findings.sort((a, b) => a.line - b.line) });
+    })
+    .step("merge", collect(Checked, { of: "list" }), (files) => new StopEvent({ result: files }));
+}
