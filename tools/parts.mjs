@@ -1,7 +1,7 @@
 // The parts of the set-up: each knows its inputs, so that nothing is done twice, and says in one sentence what is missing.
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -87,17 +87,23 @@ export const nativeAddon = (rustc) =>
   part("native addon", {
     inputs: [...CORE, "bindings/node/src", "bindings/node/Cargo.toml", "bindings/node/build.rs", "bindings/node/package.json", `=${rustc}`],
     outputs: [`bindings/node/npm/${triple()}/blazen.${triple()}.node`],
-    work() {
-      const folder = join(root, "bindings/node/npm", triple());
-      rmSync(folder, { recursive: true, force: true });
-      mkdirSync(folder, { recursive: true });
-      run("npx", ["napi", "build", "--platform", "--release", "--cwd", "bindings/node", "--output-dir", `npm/${triple()}`, "--no-js"], {
-        remedy: "The native addon could not be built: the compiler's last lines are above.",
-      });
-      rmSync(join(folder, "index.d.ts"), { force: true });
-      writeFileSync(join(folder, "package.json"), `${JSON.stringify(addonManifest(triple()), null, 2)}\n`);
-    },
+    work: () => buildAddon(triple(), []),
   });
+
+/** Builds the addon's package for a machine; what was there stays until the new one is. */
+export function buildAddon(name, flags) {
+  const out = join(root, "bindings/node/npm", name);
+  const fresh = join(root, "target/addon", name);
+  rmSync(fresh, { recursive: true, force: true });
+  mkdirSync(fresh, { recursive: true });
+  run("npx", ["napi", "build", "--platform", "--release", "--cwd", "bindings/node", "--output-dir", `../../target/addon/${name}`, "--no-js", ...flags], {
+    remedy: "The native addon could not be built: the compiler's last lines are above.",
+  });
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  cpSync(join(fresh, `blazen.${name}.node`), join(out, `blazen.${name}.node`));
+  writeFileSync(join(out, "package.json"), `${JSON.stringify(addonManifest(name), null, 2)}\n`);
+}
 
 /** package.json of an addon's package: npm installs only the one that fits the machine. */
 export function addonManifest(name) {
