@@ -11,14 +11,14 @@ use napi_derive::napi;
 
 struct Instance {
     core: Core,
-    /// Never moved or resized: JavaScript holds a view on it for as long as the thread lives.
-    buffer: &'static mut [i32],
+    /// Never moved or resized: JavaScript holds a view on it for as long as the environment lives.
+    buffer: Box<[i32]>,
 }
 
 thread_local! {
     static INSTANCE: RefCell<Instance> = RefCell::new(Instance {
         core: Core::new(),
-        buffer: Box::leak(vec![0; BUFFER_WORDS].into_boxed_slice()),
+        buffer: vec![0; BUFFER_WORDS].into(),
     });
 }
 
@@ -50,10 +50,10 @@ pub fn last_error() -> String {
 /// The words of this thread's buffer as an ArrayBuffer, always the same memory.
 #[napi]
 pub fn buffer(env: Env) -> Result<Object<'static>> {
-    let (data, length) = with(|instance| (instance.buffer.as_mut_ptr(), size_of_val(instance.buffer)));
+    let (data, length) = with(|instance| (instance.buffer.as_mut_ptr(), size_of_val(&*instance.buffer)));
     let mut value = ptr::null_mut();
-    // SAFETY: the memory is leaked on purpose, so it outlives every view on it; it is only touched by this thread, by
-    // JavaScript between two calls and by `exchange` during one.
+    // SAFETY: the memory belongs to the thread, whose locals are dropped after its environment and every view on it; it
+    // is only touched by this thread, by JavaScript between two calls and by `exchange` during one.
     let status = unsafe { sys::napi_create_external_arraybuffer(env.raw(), data.cast(), length, None, ptr::null_mut(), &mut value) };
     check_status!(status, "no external ArrayBuffer in this runtime")?;
     Ok(Object::from_raw(env.raw(), value))
