@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkRust, root } from "./parts.mjs";
+import { checkRust, root, throughShell } from "./parts.mjs";
 
 checkRust();
 
@@ -13,11 +13,13 @@ const checks = [
   ["rustfmt", "cargo", ["fmt", "--all", "--check"]],
   ["clippy", "cargo", ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]],
 ];
+// A Go program that npm and cargo do not bring; CI installs it.
+if (spawnSync("actionlint", ["-version"]).status === 0) checks.push(["workflows", "actionlint", []]);
 
 const failed = [];
 for (const [name, command, args] of checks) {
   const start = performance.now();
-  const { status } = spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], shell: process.platform === "win32" });
+  const { status } = spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], shell: throughShell(command) });
   console.log(`lint: ${name} ${status === 0 ? "ok" : "FAILED"} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
   if (status !== 0) failed.push(name);
 }

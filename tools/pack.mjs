@@ -9,6 +9,15 @@ const TRIPLES = ["linux-x64-gnu", "linux-arm64-gnu", "linux-x64-musl", "linux-ar
 
 const json = (file) => JSON.parse(readFileSync(file, "utf8"));
 
+/** @returns the paths by package name of the tarballs in a folder */
+export const packed = (folder) =>
+  Object.fromEntries(
+    readdirSync(folder).map((file) => {
+      const part = /^blazen-(wasm|node-.+?)-\d/.exec(file)?.[1];
+      return [part === undefined ? "blazen" : `@blazen/${part}`, join(folder, file)];
+    }),
+  );
+
 /** @returns the tarballs' paths by package name */
 export function pack() {
   const out = join(root, "dist/packages");
@@ -18,12 +27,8 @@ export function pack() {
   const folders = [stage(staging, "blazen", join(root, "ts"), ["dist"]), stage(staging, "wasm", join(root, "bindings/wasm"), ["pkg"])];
   const addons = join(root, "bindings/node/npm");
   for (const triple of existsSync(addons) ? readdirSync(addons) : []) folders.push(stage(staging, triple, join(addons, triple), [`blazen.${triple}.node`]));
-  return Object.fromEntries(
-    folders.map((folder) => {
-      const [packed] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", out], { cwd: folder }));
-      return [packed.name, join(out, packed.filename)];
-    }),
-  );
+  for (const folder of folders) run("npm", ["pack", "--ignore-scripts", "--pack-destination", out], { cwd: folder });
+  return packed(out);
 }
 
 /** A copy of what a package holds; the facade's names its addons, which the working tree cannot install before they exist. */
@@ -40,4 +45,12 @@ function stage(staging, name, from, contents) {
   return folder;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) for (const [name, file] of Object.entries(pack())) console.log(`${name}: ${file}`);
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const packages = pack();
+  for (const [name, file] of Object.entries(packages)) console.log(`${name}: ${file}`);
+  const missing = process.argv.includes("--all") ? TRIPLES.filter((triple) => !(`@blazen/node-${triple}` in packages)) : [];
+  if (missing.length > 0) {
+    console.error(`pack: a release needs the addon of every machine; missing: ${missing.join(", ")} (node tools/addon.mjs builds one).`);
+    process.exitCode = 1;
+  }
+}

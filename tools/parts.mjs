@@ -1,8 +1,8 @@
 // The parts of the set-up: each knows its inputs, so that nothing is done twice, and says in one sentence what is missing.
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { delimiter, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
@@ -11,9 +11,26 @@ export const tools = join(root, "target/tools");
 
 export class SetupError extends Error {}
 
+const windows = process.platform === "win32";
+const executable = (path) => (windows ? `${path}.exe` : path);
+/** Windows finds npm and npx, which are scripts, through its shell only; a path with a space would not survive that. */
+export const throughShell = (command) => windows && !command.endsWith(".exe");
+
+/** The machine's own Node: npm puts the one of the npm package `node` first in PATH. */
+export function machineNode() {
+  const folders = (process.env.PATH ?? "").split(delimiter).filter((folder) => !folder.includes("node_modules"));
+  return folders.map((folder) => join(folder, executable("node"))).find(existsSync) ?? process.execPath;
+}
+
+/** What the development tools run on: they ask for a newer Node than the product does, and the npm package `node` brings it. */
+export function newerNode() {
+  const packaged = join(root, "node_modules/node/bin", executable("node"));
+  return existsSync(packaged) ? packaged : process.execPath;
+}
+
 /** Runs a command; its output is shown only when it fails. */
 export function run(command, args, { env = {}, cwd = root, remedy } = {}) {
-  const shell = process.platform === "win32";
+  const shell = throughShell(command);
   const { status, error, stdout, stderr } = spawnSync(command, args, { cwd, env: { ...process.env, ...env }, encoding: "utf8", maxBuffer: 1 << 28, shell });
   if (status === 0) return stdout;
   const output = `${stdout ?? ""}${stderr ?? ""}`.trim().split("\n").slice(-25).join("\n");
@@ -80,7 +97,7 @@ export const npmPackages = () =>
 export function triple() {
   const { platform, arch } = process;
   if (platform === "linux") return `linux-${arch}-${process.report?.getReport().header.glibcVersionRuntime ? "gnu" : "musl"}`;
-  return platform === "win32" ? `win32-${arch}-msvc` : `${platform}-${arch}`;
+  return windows ? `win32-${arch}-msvc` : `${platform}-${arch}`;
 }
 
 export const nativeAddon = (rustc) =>
@@ -148,12 +165,21 @@ export const facade = () =>
     },
   });
 
+/** Makes sure of the target wasm32-unknown-unknown; @returns the environment to compile for it in */
 export function wasmEnvironment() {
-  if (process.platform === "win32") return {};
-  const assignments = execFileSync("bash", ["tools/wasm-target.sh"], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  const env = { CARGO_TARGET_DIR: join(root, "target/wasm") };
+  const remedy =
+    "The Rust target wasm32-unknown-unknown is missing: run `rustup target add wasm32-unknown-unknown` where the network allows it, and run this again.";
+  if (windows) {
+    run("rustup", ["target", "add", "wasm32-unknown-unknown"], { remedy });
+    return env;
+  }
+  // What the script does goes to stderr at once: it may take minutes.
+  const { status, stdout: assignments } = spawnSync("bash", ["tools/wasm-target.sh"], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  if (status !== 0) throw new SetupError(remedy);
   const toolchain = /RUSTUP_TOOLCHAIN=(\S+)/.exec(assignments)?.[1];
   return {
-    CARGO_TARGET_DIR: join(root, "target/wasm"),
+    ...env,
     ...(toolchain === undefined ? {} : { RUSTUP_TOOLCHAIN: toolchain }),
     ...(assignments.includes("PATH=") ? { PATH: `/usr/bin:${process.env.PATH}` } : {}),
   };
@@ -180,10 +206,7 @@ export const wasmModule = (rustc) =>
         remedy: "The WASM module could not be built: the compiler's last lines are above.",
       });
       const out = join(root, "target/wasm/bindgen");
-      run(join(tools, "debug", process.platform === "win32" ? "wasm-bindgen-tool.exe" : "wasm-bindgen-tool"), [
-        join(root, "target/wasm/wasm32-unknown-unknown/wasm/blazen_wasm.wasm"),
-        out,
-      ]);
+      run(join(tools, executable("debug/wasm-bindgen-tool")), [join(root, "target/wasm/wasm32-unknown-unknown/wasm/blazen_wasm.wasm"), out]);
       const { writePackage } = await import("./wasm-package.mjs");
       await writePackage(out, join(root, "bindings/wasm/pkg"));
     },
@@ -193,7 +216,7 @@ export const wasmModule = (rustc) =>
 export const wasmBindgen = (rustc) =>
   part("wasm-bindgen", {
     inputs: ["tools/wasm-bindgen/src", "tools/wasm-bindgen/Cargo.toml", "tools/wasm-bindgen/Cargo.lock", `=${rustc}`],
-    outputs: [join("target/tools/debug", process.platform === "win32" ? "wasm-bindgen-tool.exe" : "wasm-bindgen-tool")],
+    outputs: [executable("target/tools/debug/wasm-bindgen-tool")],
     work: () =>
       run("cargo", ["build", "--locked", "--manifest-path", "tools/wasm-bindgen/Cargo.toml"], {
         env: { CARGO_TARGET_DIR: tools },

@@ -1,28 +1,15 @@
 // Runs every test, or the parts named: node tools/test.mjs rust native wasm vectors browser types memory packaging
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { checkRust, root } from "./parts.mjs";
+import { join } from "node:path";
+import { checkRust, machineNode, newerNode, root, throughShell } from "./parts.mjs";
 
 checkRust();
 
 const bin = (name) => join(root, "node_modules/.bin", process.platform === "win32" ? `${name}.cmd` : name);
-/** The development tools ask for a newer Node than the product does: the npm package `node` brings it. */
-const newer = join(root, "node_modules/node/bin/node");
-const nodes = [...new Set([machineNode(), existsSync(newer) ? newer : process.execPath])];
-
-/** The machine's own Node: npm puts the one of the npm package first in PATH. */
-function machineNode() {
-  const names = process.platform === "win32" ? ["node.exe"] : ["node"];
-  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
-    if (folder.includes("node_modules")) continue;
-    for (const name of names) if (existsSync(join(folder, name))) return join(folder, name);
-  }
-  return process.execPath;
-}
+const nodes = [...new Set([machineNode(), newerNode()])];
 
 const vitest = (project, binding, ...more) => ({
-  command: existsSync(newer) ? newer : process.execPath,
+  command: newerNode(),
   args: [join(root, "node_modules/vitest/vitest.mjs"), "run", "--project", project, ...more],
   env: binding === undefined ? {} : { BLAZEN_BINDING: binding },
 });
@@ -59,7 +46,7 @@ for (const name of named.length > 0 ? named : Object.keys(parts)) {
       cwd: root,
       stdio: ["ignore", "inherit", "inherit"],
       env: { ...process.env, NODE_ENV: "test", ...env },
-      shell: process.platform === "win32",
+      shell: throughShell(command),
     });
     ok &&= status === 0;
   }
@@ -69,5 +56,5 @@ for (const name of named.length > 0 ? named : Object.keys(parts)) {
 console.log("");
 for (const { name, ok, seconds } of results) console.log(`${ok ? "ok    " : "FAILED"} ${name} (${seconds.toFixed(1)} s)`);
 const failed = results.filter(({ ok }) => !ok).length;
-console.log(`parts: ${results.length - failed} passed, ${failed} failed`);
+console.log(`${results.length - failed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

@@ -1,11 +1,12 @@
-// Installs the packed tarballs in an empty folder with nothing else, and uses them as users do.
+// node test/packaging/packaging.mjs [folder of tarballs]: packs, unless a folder is named, installs the tarballs in an empty
+// folder with nothing else, and uses them as users do.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { pack } from "../../tools/pack.mjs";
-import { root, triple } from "../../tools/parts.mjs";
+import { pack, packed } from "../../tools/pack.mjs";
+import { machineNode, newerNode, root, throughShell, triple } from "../../tools/parts.mjs";
 
 let passed = 0;
 let failed = 0;
@@ -15,17 +16,11 @@ function check(title, ok, detail = "") {
   console.log(`${ok ? "ok  " : "FAIL"} ${title}${ok ? "" : `\n${detail}`}`);
 }
 function run(command, args, { cwd, env = {} }) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8", env: { ...process.env, ...env } });
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8", env: { ...process.env, ...env }, shell: throughShell(command) });
   return { ok: status === 0, out: `${stdout}${stderr}`.trim() };
 }
 
-/** The machine's own Node, and the newest that is supported. */
-const own = (process.env.PATH ?? "")
-  .split(delimiter)
-  .filter((folder) => !folder.includes("node_modules"))
-  .map((folder) => join(folder, "node"))
-  .find(existsSync);
-const nodes = [...new Set([own ?? process.execPath, join(root, "node_modules/node/bin/node")])];
+const nodes = [...new Set([machineNode(), newerNode()])];
 
 const program = (imports) => `${imports}
 class Work extends event("Work") {}
@@ -41,7 +36,10 @@ const names = "{ binding, collect, event, StartEvent, StopEvent, Workflow }";
 const folder = mkdtempSync(join(tmpdir(), "blazen-packaging-"));
 const write = (name, text) => writeFileSync(join(folder, name), text);
 try {
-  const packages = pack();
+  // A release holds the addons of all machines; npm refuses to be given those of others.
+  const own = ["blazen", "@blazen/wasm", `@blazen/node-${triple()}`];
+  const all = process.argv[2] === undefined ? pack() : packed(resolve(process.argv[2]));
+  const packages = Object.fromEntries(own.map((name) => [name, all[name]]));
   write("package.json", JSON.stringify({ name: "user", private: true, overrides: {} }));
   const installed = run("npm", ["install", "--no-audit", "--no-fund", ...Object.values(packages)], { cwd: folder });
   check("the tarballs install in an empty folder", installed.ok, installed.out);

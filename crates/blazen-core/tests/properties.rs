@@ -15,8 +15,13 @@ fn tape() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 100..800)
 }
 
+/// How often each property is tried; the nightly run asks for more.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").map_or(1000, |number| number.parse().expect("PROPTEST_CASES is a number"))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// `Host` checks each command by itself: ids, held payloads, pools, and that a run with nothing running has ended or waits.
     #[test]
