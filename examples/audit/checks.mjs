@@ -1,56 +1,18 @@
 import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { anchorsOf, headings, relativeLinks, scan } from "./markdown.mjs";
 
 /** @typedef {{ line: number, problem: string }} Finding */
 
-/** The lines of a Markdown text that are prose: those of fenced code are empty, code within a line is left out. */
-export function proseLines(text) {
-  let fence = "";
-  return text.split("\n").map((line) => {
-    const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1] ?? "";
-    if (fence !== "") {
-      if (mark !== "" && mark[0] === fence[0] && mark.length >= fence.length && line.trim() === mark) fence = "";
-      return "";
-    }
-    if (mark !== "") {
-      fence = mark;
-      return "";
-    }
-    return /^(?: {4}|\t)/.test(line) ? "" : line.replace(/(`+)(?!`).*?\1(?!`)/g, "");
-  });
-}
+/** @param {string} text */
+export const anchors = (text) => anchorsOf(scan(text));
 
-/** @returns {{ line: number, text: string }[]} the `#` headings */
-export function headings(text) {
-  const prose = proseLines(text);
-  const raw = text.split("\n");
-  return prose.flatMap((line, at) =>
-    /^ {0,3}#{1,6}\s/.test(line) ? [{ line: at + 1, text: (raw[at] ?? "").replace(/^ {0,3}#{1,6}\s+|\s+#*\s*$/g, "") }] : [],
-  );
-}
-
-/** The anchors of a text's headings, as GitHub makes them: a repeated one gets a number. */
-export function anchors(text) {
-  const seen = new Map();
-  return new Set(
-    headings(text).map(({ text: heading }) => {
-      const plain = heading.replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/`/g, "");
-      const slug = plain
-        .toLowerCase()
-        .replace(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "")
-        .replaceAll(" ", "-");
-      const count = seen.get(slug) ?? 0;
-      seen.set(slug, count + 1);
-      return count === 0 ? slug : `${slug}-${count}`;
-    }),
-  );
-}
-
-/** @returns {Finding[]} headings that a file has twice at one level of the outline */
+/** Headings whose text a file has had before.
+ * @param {string} text @returns {Finding[]} */
 export function duplicateHeadings(text) {
   const first = new Map();
   const findings = [];
-  for (const { line, text: heading } of headings(text)) {
+  for (const { line, text: heading } of headings(scan(text))) {
     const before = first.get(heading);
     if (before === undefined) first.set(heading, line);
     else findings.push({ line, problem: `duplicate heading "${heading}" (first in line ${before})` });
@@ -58,38 +20,32 @@ export function duplicateHeadings(text) {
   return findings;
 }
 
-/** @returns {Finding[]} */
+/** @param {string} text @param {number} most @returns {Finding[]} */
 export function longLines(text, most) {
-  return text.split("\n").flatMap((line, at) => (line.length > most ? [{ line: at + 1, problem: `${line.length} characters (at most ${most})` }] : []));
-}
-
-/** The relative links of a Markdown text: in line, of images, and reference definitions. */
-export function relativeLinks(text) {
-  const links = [];
-  proseLines(text).forEach((line, at) => {
-    const found = [...line.matchAll(/\]\(\s*<?([^)\s>]+)>?(?:\s+["'(][^)]*)?\)/g), ...line.matchAll(/^ {0,3}\[[^\]^]+\]:\s*<?([^\s>]+)>?/g)];
-    for (const [, target] of found) if (target !== undefined && !/^[a-z][a-z0-9+.-]*:|^\/\//i.test(target)) links.push({ line: at + 1, target });
-  });
-  return links;
+  return text.split(/\r?\n/).flatMap((line, at) => (line.length > most ? [{ line: at + 1, problem: `${line.length} characters (at most ${most})` }] : []));
 }
 
 /**
+ * Links to files and folders that are not there, and to headings that a Markdown file does not have.
  * @param {string} file absolute path of the Markdown file
+ * @param {string} text
  * @param {string} root what a link that begins with / is relative to
- * @param {(path: string) => Promise<Set<string>>} anchorsOf the anchors of a Markdown file
+ * @param {(path: string) => Promise<Set<string> | undefined>} otherAnchors the anchors of another Markdown file, if it can be read
  * @returns {Promise<Finding[]>}
  */
-export async function deadLinks(file, text, root, anchorsOf) {
+export async function deadLinks(file, text, root, otherAnchors) {
   const findings = [];
-  for (const { line, target } of relativeLinks(text)) {
-    const [path = "", anchor = ""] = target.split("#");
-    const plain = decode(path.split("?")[0] ?? "");
-    const linked = plain === "" ? file : plain.startsWith("/") ? resolve(root, `.${plain}`) : resolve(dirname(file), plain);
+  const lines = scan(text);
+  for (const { line, target } of relativeLinks(lines)) {
+    const hash = target.indexOf("#");
+    const anchor = hash < 0 ? "" : target.slice(hash + 1);
+    const path = decode((hash < 0 ? target : target.slice(0, hash)).split("?")[0] ?? "");
+    const linked = path === "" ? file : path.startsWith("/") ? resolve(root, `.${path}`) : resolve(dirname(file), path);
     const found = await stat(linked).catch(() => undefined);
     if (found === undefined) findings.push({ line, problem: `dead link to ${target}` });
     else if (anchor !== "" && found.isFile() && /\.(md|markdown)$/i.test(linked)) {
-      const known = linked === file ? anchors(text) : await anchorsOf(linked);
-      if (!known.has(decode(anchor).toLowerCase())) findings.push({ line, problem: `dead link to ${target}: no such heading` });
+      const known = linked === file ? anchorsOf(lines) : await otherAnchors(linked);
+      if (known !== undefined && !known.has(decode(anchor).toLowerCase())) findings.push({ line, problem: `dead link to ${target}: no such heading` });
     }
   }
   return findings;
@@ -103,7 +59,7 @@ function decode(text) {
   }
 }
 
-/** @returns {{ words: number, lines: number }} */
+/** @param {string} text @returns {{ words: number, lines: number }} */
 export function counts(text) {
   return { words: text.match(/\S+/g)?.length ?? 0, lines: text === "" ? 0 : text.split("\n").length - (text.endsWith("\n") ? 1 : 0) };
 }

@@ -1,5 +1,5 @@
 import { opendir } from "node:fs/promises";
-import { extname, join, relative } from "node:path";
+import { extname, join, relative, sep } from "node:path";
 
 const SKIPPED = new Set([".git", "node_modules", "target", "dist"]);
 const MARKDOWN = new Set([".md", ".markdown"]);
@@ -11,22 +11,28 @@ const SOURCE = new Set([
 /**
  * The Markdown and source files below a folder, sorted; symbolic links are not followed.
  * @param {string} folder
- * @returns {Promise<{ path: string, kind: "markdown" | "source" }[]>} paths relative to the folder
+ * @returns {Promise<{ path: string, kind: "markdown" | "source" | "folder", error?: string }[]>} paths relative to the folder;
+ * a folder is in the list if it cannot be read, with the reason
  */
 export async function listFiles(folder) {
-  const files = [];
+  const found = [];
+  const name = (path) => relative(folder, path).replaceAll(sep, "/") || ".";
   const folders = [folder];
   for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
-    for await (const entry of await opendir(at)) {
-      const path = join(at, entry.name);
-      if (entry.isDirectory()) {
-        if (!SKIPPED.has(entry.name)) folders.push(path);
-        continue;
+    try {
+      for await (const entry of await opendir(at)) {
+        const path = join(at, entry.name);
+        if (entry.isDirectory()) {
+          if (!SKIPPED.has(entry.name)) folders.push(path);
+          continue;
+        }
+        const extension = extname(entry.name).toLowerCase();
+        if (!entry.isFile() || !(MARKDOWN.has(extension) || SOURCE.has(extension))) continue;
+        found.push({ path: name(path), kind: MARKDOWN.has(extension) ? "markdown" : "source" });
       }
-      const extension = extname(entry.name).toLowerCase();
-      if (!entry.isFile() || !(MARKDOWN.has(extension) || SOURCE.has(extension))) continue;
-      files.push({ path: relative(folder, path), kind: MARKDOWN.has(extension) ? "markdown" : "source" });
+    } catch (error) {
+      found.push({ path: name(at), kind: "folder", error: error.code ?? error.message });
     }
   }
-  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -1,12 +1,19 @@
 // node examples/audit/main.mjs [folder] [--out FILE] [--max-line N] [--yes]
-import { stat, writeFile } from "node:fs/promises";
+import { access, constants, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { report, summary } from "./report.mjs";
 import { auditWorkflow } from "./workflow.mjs";
 
-const USAGE = "usage: npm run demo -- [folder] [--out FILE] [--max-line N] [--yes]";
+const USAGE = "Usage: npm run demo -- [folder] [--out FILE] [--max-line N] [--yes]";
+const HELP = `${USAGE}
+
+Audits the Markdown and source files of a folder (default: this repository): dead relative links, duplicate headings, long lines.
+
+  --out FILE      where the report goes (default: report.md in the current folder)
+  --max-line N    lines longer than N characters are reported (default: 160)
+  --yes           answers in advance what will be asked (nothing is, so far)`;
 
 /** Bad input: one sentence, exit code 2. */
 class InputError extends Error {}
@@ -25,9 +32,10 @@ async function options() {
       },
     });
   } catch (error) {
-    throw new InputError(`${error.message} ${USAGE}`);
+    throw new InputError(`${error.message.split(". ")[0]}. ${USAGE}`);
   }
   const { values, positionals } = parsed;
+  if (values.help) return undefined;
   if (positionals.length > 1) throw new InputError(`One folder at a time, not ${positionals.length}. ${USAGE}`);
   const folder = resolve(positionals[0] ?? resolve(dirname(fileURLToPath(import.meta.url)), "../.."));
   const maxLine = Number(values["max-line"]);
@@ -35,11 +43,22 @@ async function options() {
   const found = await stat(folder).catch(() => undefined);
   if (found === undefined) throw new InputError(`There is no folder ${folder}.`);
   if (!found.isDirectory()) throw new InputError(`${folder} is not a folder.`);
+  if (!(await permits(folder, constants.R_OK))) throw new InputError(`The folder ${folder} cannot be read.`);
   const out = resolve(values.out);
   const parent = await stat(dirname(out)).catch(() => undefined);
   if (!parent?.isDirectory()) throw new InputError(`The report cannot be written: there is no folder ${dirname(out)}.`);
-  return { folder, maxLine, out, help: values.help };
+  const report = await stat(out).catch(() => undefined);
+  if (report?.isDirectory()) throw new InputError(`The report cannot be written: ${out} is a folder. Name a file with --out.`);
+  if (!(await permits(report ? out : dirname(out), constants.W_OK)))
+    throw new InputError(`The report cannot be written to ${out}. Name another place with --out.`);
+  return { folder, maxLine, out };
 }
+
+const permits = (path, mode) =>
+  access(path, mode).then(
+    () => true,
+    () => false,
+  );
 
 /** A count that is rewritten on a terminal, and printed now and then elsewhere. */
 function counter() {
@@ -59,9 +78,10 @@ function counter() {
 }
 
 async function main() {
-  const { folder, maxLine, out, help } = await options();
-  if (help) return console.log(USAGE);
-  const files = await auditWorkflow(counter()).run({ folder, maxLine });
+  const chosen = await options();
+  if (chosen === undefined) return console.log(HELP);
+  const { folder, maxLine, out } = chosen;
+  const files = await auditWorkflow(counter()).run({ folder, maxLine, out });
   try {
     await writeFile(out, report(basename(folder), files));
   } catch (error) {

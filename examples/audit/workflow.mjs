@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { collect, event, StartEvent, StopEvent, Workflow } from "blazen";
 import { anchors, counts, deadLinks, duplicateHeadings, longLines } from "./checks.mjs";
@@ -8,6 +8,14 @@ import { listFiles } from "./list.mjs";
 class File extends event("File") {}
 /** What was found in it: `{ path, kind, words, lines, findings }`; its text is gone by then. */
 class Checked extends event("Checked") {}
+
+/** Longer files are data, and eight of them at a time would not be small. */
+const LARGEST = 4 * 1024 * 1024;
+
+async function readText(path) {
+  if ((await stat(path)).size > LARGEST) throw new Error("larger than 4 MiB");
+  return readFile(path, "utf8");
+}
 
 /** Anchors are read once for files that many link to; the oldest go first. */
 const KEPT = 200;
@@ -19,27 +27,31 @@ const KEPT = 200;
 export function auditWorkflow({ onListed = () => {}, onChecked = () => {} } = {}) {
   const known = new Map();
   const anchorsOf = async (path) => {
-    const found = known.get(path) ?? readFile(path, "utf8").then(anchors, () => new Set());
+    const found = known.get(path) ?? readText(path).then(anchors, () => undefined);
     known.set(path, found);
     if (known.size > KEPT) known.delete(known.keys().next().value);
     return found;
   };
+  const unread = (path, kind, problem) => new Checked({ path, kind, words: 0, lines: 0, findings: [{ line: 0, problem }] });
 
   return new Workflow("audit")
-    .step("list", StartEvent, async ({ folder, maxLine }) => {
+    .step("list", StartEvent, async ({ folder, maxLine, out }) => {
       const root = resolve(folder);
-      const files = await listFiles(root);
-      onListed(files.length);
-      return files.map(({ path, kind }) => new File({ root, path, kind, maxLine }));
+      // A report of an earlier run is none of the folder's files.
+      const found = (await listFiles(root)).filter(({ path }) => out === undefined || resolve(root, path) !== resolve(out));
+      onListed(found.filter(({ kind }) => kind !== "folder").length);
+      return found.map(({ path, kind, error }) =>
+        kind === "folder" ? unread(path, kind, `cannot be read (${error})`) : new File({ root, path, kind, maxLine }),
+      );
     })
     .step("check", File, { concurrency: 8 }, async ({ root, path, kind, maxLine }) => {
       const file = resolve(root, path);
       let text;
       try {
-        text = await readFile(file, "utf8");
+        text = await readText(file);
       } catch (error) {
         onChecked();
-        return new Checked({ path, kind, words: 0, lines: 0, findings: [{ line: 0, problem: `cannot be read (${error.code})` }] });
+        return unread(path, kind, `cannot be read (${error.code ?? error.message})`);
       }
       const findings = longLines(text, maxLine);
       if (kind === "markdown") findings.push(...duplicateHeadings(text), ...(await deadLinks(file, text, root, anchorsOf)));

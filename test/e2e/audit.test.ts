@@ -5,7 +5,13 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 // @ts-expect-error the example is plain JavaScript
-import { anchors, deadLinks, duplicateHeadings, longLines, proseLines, relativeLinks } from "../../examples/audit/checks.mjs";
+import { anchors, counts, deadLinks, duplicateHeadings, longLines } from "../../examples/audit/checks.mjs";
+// @ts-expect-error
+import { listFiles } from "../../examples/audit/list.mjs";
+// @ts-expect-error
+import { headings, relativeLinks, scan } from "../../examples/audit/markdown.mjs";
+// @ts-expect-error
+import { report, summary } from "../../examples/audit/report.mjs";
 
 const main = resolve(import.meta.dirname, "../../examples/audit/main.mjs");
 let folder = "";
@@ -19,31 +25,84 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const prose = (text: string): string[] => scan(text).map((line: { prose: string }) => line.prose);
+const targets = (text: string): string[] => relativeLinks(scan(text)).map((link: { target: string }) => link.target);
+
 describe("checks", () => {
-  test("code is no prose", () => {
-    expect(proseLines("a `[x](y)` b\n```js\n[x](y)\n```\n~~~\n```\n~~~\nend")).toEqual(["a  b", "", "", "", "", "", "", "end"]);
+  test.each([
+    ["a `[x](y)` b ``c ` d`` \\` e", ["a  b  \\` e"]],
+    ["```js\n[x](y)\n```\n~~~\n```\n~~~\nend", ["", "", "", "", "", "", "end"]],
+    ["- ```js\n  [x](y)\n  ```\n\nend", ["", "", "", "", "end"]],
+    ["> ~~~\n> [x](y)\nend", ["", "", "end"]],
+    ["text\n\n    [x](y)\n\nend", ["text", "", "", "", "end"]],
+    ["1. item\n\n    text of the item", ["1. item", "", "    text of the item"]],
+    ["a <!-- [x](y)\n[x](y) --> b", ["a ", " b"]],
+    ["---\ntitle: x\n---\nend", ["", "", "", "end"]],
+    ["``` no fence ```\nend", ["", "end"]],
+  ])("code, comments and front matter are no prose: %j", (text, lines) => {
+    expect(prose(text)).toEqual(lines);
+  });
+  test("headings with marks and with underlines; none in lists, tables and rules", () => {
+    const text = "# A #\n\nB\n===\n\nC\n---\n\n- item\n---\n\n| t |\n---\n\n---\n\n#no\n> ## D\r\n";
+    expect(headings(scan(text))).toEqual([
+      { line: 1, text: "A" },
+      { line: 3, text: "B" },
+      { line: 6, text: "C" },
+      { line: 18, text: "D" },
+    ]);
   });
   test("anchors are those of GitHub", () => {
-    expect([...anchors("# Hello, World!\n## `code` & more\n## Über [uns](x.md)\n# Hello, World!\n")]).toEqual([
-      "hello-world",
-      "code--more",
-      "über-uns",
-      "hello-world-1",
-    ]);
+    const text = "# Hello, World!\n## `code` & more\n## Über [uns](x.md)\n# Hello, World!\n# Map `<K>` <b>bold</b> _all_ snake_case\nUnder\n---\n";
+    expect([...anchors(text)]).toEqual(["hello-world", "code--more", "über-uns", "hello-world-1", "map-k-bold-all-snake_case", "under"]);
+    expect([...anchors("# A\n# A\n# A-1\n")]).toEqual(["a", "a-1", "a-1-1"]);
+    expect([...anchors('<a name="Here"></a>\n<h2 id="there">In HTML</h2>\n')]).toEqual(["in-html", "here", "there"]);
   });
-  test("links in line, of images and by reference; not those of other hosts", () => {
-    const text = '[a](b.md) ![i](<c.png>) [t](d.md "title")\n[r]: e.md\n[x](https://example.org) [m](mailto:a@b.c) [y](//host/z)';
-    expect(relativeLinks(text)).toEqual([
-      { line: 1, target: "b.md" },
-      { line: 1, target: "c.png" },
-      { line: 1, target: "d.md" },
-      { line: 2, target: "e.md" },
+  test("links in line, of images, by reference and in HTML; not those of other hosts", () => {
+    expect(targets('[a](b.md) ![i](<c d.png>) [t](d.md "title") [p](e_(f).md) [![i](g.png)](h.md)')).toEqual([
+      "b.md",
+      "c d.png",
+      "d.md",
+      "e_(f).md",
+      "g.png",
+      "h.md",
     ]);
+    expect(targets("[r]: a.md\n[s]: <b c.md> 'title'\n[note]: some prose\n[^1]: foot.md")).toEqual(["a.md", "b c.md"]);
+    expect(targets('<img width="1" src="a.png"> <a href=\'b.md\'>b</a>')).toEqual(["a.png", "b.md"]);
+    expect(targets("[x](https://example.org) [m](mailto:a@b.c) [y](//host/z) [e]() \\[n](no.md)")).toEqual([]);
   });
-  test("a heading twice, a long line, a dead anchor", async () => {
+  test("a line that a scanner could choke on is no prose", () => {
+    expect(targets("](".repeat(100_000))).toEqual([]);
+    expect(targets("`".repeat(9_999))).toEqual([]);
+  });
+  test("a heading twice, a long line, a count", () => {
     expect(duplicateHeadings("# A\n## B\n# A #\n")).toEqual([{ line: 3, problem: 'duplicate heading "A" (first in line 1)' }]);
-    expect(longLines("abc\nabcd\n", 3)).toEqual([{ line: 2, problem: "4 characters (at most 3)" }]);
-    expect(await deadLinks(main, "[a](#there)\n# There\n[b](#nowhere)", "/", async () => new Set())).toEqual([]);
+    expect(longLines("abc\r\nabcd\n", 3)).toEqual([{ line: 2, problem: "4 characters (at most 3)" }]);
+    expect([counts(""), counts("a b\nc"), counts("a\n")]).toEqual([
+      { words: 0, lines: 0 },
+      { words: 3, lines: 2 },
+      { words: 1, lines: 1 },
+    ]);
+  });
+  test("anchors of the file itself and of others; of one that cannot be read nothing is known", async () => {
+    const dead = (text: string, other?: Set<string>) => deadLinks(join(folder, "a.md"), text, folder, async () => other);
+    for (const name of ["a.md", "b.md"]) writeFileSync(join(folder, name), "");
+    expect(await dead("[a](#There)\n# There\n[b](#nowhere)")).toEqual([{ line: 3, problem: "dead link to #nowhere: no such heading" }]);
+    expect(await dead("[a](b.md#x)", new Set(["x"]))).toEqual([]);
+    expect(await dead("[a](b.md#y)", new Set(["x"]))).toHaveLength(1);
+    expect(await dead("[a](b.md#y) [b](/b.md) [c](.) [d](b%2Emd?raw=1)")).toEqual([]);
+  });
+  test("a folder that cannot be read is listed with the reason, and is no file", async () => {
+    const found = await listFiles(join(folder, "nowhere"));
+    expect(found).toEqual([{ path: ".", kind: "folder", error: "ENOENT" }]);
+    const files = found.map(({ path, kind }: { path: string; kind: string }) => ({
+      path,
+      kind,
+      words: 0,
+      lines: 0,
+      findings: [{ line: 0, problem: "cannot be read" }],
+    }));
+    expect(summary(files)).toBe("0 files, 0 words, 0 findings in 0 files, 1 folder not read");
+    expect(report("[x](y)", files)).toMatch(/^# Audit of \\\[x\\\]\(y\)\n/);
   });
 });
 
@@ -55,7 +114,7 @@ test("a folder with known problems gives the report of them", () => {
   writeFileSync(join(project, "docs/guide.md"), "# Guide\n\n## Part two\n\n[up](../README.md) [root](/README.md)\n");
   writeFileSync(join(project, "code.js"), `${"x".repeat(170)}\nshort\n`);
   writeFileSync(join(project, "node_modules/skipped.md"), "[dead](none.md)");
-  symlinkSync(folder, join(project, "loop"));
+  symlinkSync(folder, join(project, "loop"), "junction");
   const { status, stdout } = audit(project, "--yes", "--out", "out.md");
   expect(status).toBe(0);
   expect(stdout).toContain("checked 3 of 3 files");
@@ -80,17 +139,34 @@ test("a folder with known problems gives the report of them", () => {
 `);
 });
 
+test("a second run does not audit the report of the first; what is too long is named", () => {
+  const place = join(folder, "twice");
+  mkdirSync(place);
+  writeFileSync(join(place, "a.md"), "# A\n");
+  writeFileSync(join(place, "long.js"), "\n".repeat(5 * 1024 * 1024));
+  const runs = [1, 2].map(() => audit(place, "--out", join(place, "report.md")));
+  for (const { status, stdout } of runs) expect([status, stdout]).toEqual([0, expect.stringContaining("2 files, 2 words, 1 finding in 1 file")]);
+  expect(readFileSync(join(place, "report.md"), "utf8")).toContain("## long.js\n\n- cannot be read (larger than 4 MiB)\n");
+});
+
+test("--help needs no folder", () => {
+  const { status, stdout } = audit("nowhere", "--help");
+  expect([status, stdout]).toEqual([0, expect.stringContaining("--max-line N")]);
+});
+
 test.each([
   [["nowhere"], /There is no folder/],
   [["out.md"], /is not a folder/],
   [["--colour"], /Unknown option/],
   [[".", "--out", "nowhere/report.md"], /cannot be written/],
+  [[".", "--out", "."], /is a folder/],
   [[".", "--max-line", "wide"], /whole number/],
   [["a", "b"], /One folder at a time/],
 ])("bad input %j is one sentence and exit code 2", (args, message) => {
   const { status, stderr } = audit(...args);
   expect(status).toBe(2);
   expect(stderr).toMatch(message);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
 });
 
 test("10,000 files stay within 150 MiB", () => {
@@ -100,11 +176,15 @@ test("10,000 files stay within 150 MiB", () => {
     for (let file = 0; file < 100; file++)
       writeFileSync(join(tree, `${at}/${file}.md`), `# ${file}\n\n${"Some words that fill a line. ".repeat(40)}\n\n[next](${file + 1}.md)\n`);
   }
+  // Not maxRSS where there is VmHWM: on Linux that begins at the peak of the process that started this one.
+  const peak = `
+    import { existsSync, readFileSync } from "node:fs";
+    const status = "/proc/self/status";
+    const kib = () => existsSync(status) ? /VmHWM:\\s*(\\d+)/.exec(readFileSync(status, "utf8"))[1] : process.resourceUsage().maxRSS;
+    process.on("exit", () => console.log("rss", kib()));
+    await import(${JSON.stringify(pathToFileURL(main).href)});`;
   const wrapper = join(folder, "rss.mjs");
-  writeFileSync(
-    wrapper,
-    `process.on("exit", () => console.log("rss", process.resourceUsage().maxRSS));\nawait import(${JSON.stringify(pathToFileURL(main).href)});\n`,
-  );
+  writeFileSync(wrapper, peak);
   const { stdout } = spawnSync(process.execPath, [wrapper, tree, "--out", "tree.md"], { encoding: "utf8", cwd: folder });
   expect(stdout).toContain("checked 10000 of 10000 files");
   expect(Number(/rss (\d+)/.exec(stdout)?.[1]) / 1024).toBeLessThan(150);
