@@ -4,25 +4,33 @@ import { number, table, times } from "./table.mjs";
 
 const SIZES = [100, 1000, 10_000, 100_000];
 const KINDS = {
-  "fan-out": { workload: "W3", params: (size) => ({ items: size }) },
-  chain: { workload: "W1", params: (size) => ({ steps: size }) },
+  "fan-out": { workload: "W3", floor: "floor", params: (size) => ({ items: size }) },
+  hops: { workload: "W2", floor: "floor", params: (size) => ({ hops: size }) },
+  chain: { workload: "W1", floor: "floor", params: (size) => ({ steps: size }) },
+  "chain, floor with classes": { workload: "W1", floor: "floor-classes", params: (size) => ({ steps: size }) },
 };
 
 export async function growth({ rounds, quick, bars, verdicts }) {
-  const out = {};
-  for (const [kind, { workload, params }] of Object.entries(KINDS)) {
-    const cells = [];
-    for (const size of quick ? SIZES.slice(0, 2) : SIZES) {
+  const sizes = quick ? SIZES.slice(0, 2) : SIZES;
+  const cells = new Map();
+  for (const { workload, floor, params } of Object.values(KINDS)) {
+    for (const size of sizes) {
       const opts = { warmMs: 600, sampleMs: 800, params: params(size) };
-      for (const peer of ["floor", ...BINDINGS.map((binding) => `blazen:${binding}`)]) cells.push({ id: `${peer} ${size}`, peer, workload, opts, size });
+      for (const peer of [floor, ...BINDINGS.map((binding) => `blazen:${binding}`)]) {
+        const id = `${workload} ${peer} ${size}`;
+        cells.set(id, { id, peer, workload, opts });
+      }
     }
-    const results = await measure(cells, rounds, kind);
+  }
+  const results = await measure([...cells.values()], rounds, "growth");
+  const out = {};
+  for (const [kind, { workload, floor: floorName }] of Object.entries(KINDS)) {
     const rows = [];
-    for (const size of new Set(cells.map((cell) => cell.size))) {
-      const floor = results.get(`floor ${size}`);
+    for (const size of sizes) {
+      const floor = results.get(`${workload} ${floorName} ${size}`);
       const row = { size, floor: summary(floor, ({ us }) => us) };
       for (const binding of BINDINGS) {
-        const own = results.get(`blazen:${binding} ${size}`);
+        const own = results.get(`${workload} blazen:${binding} ${size}`);
         const r = ratio(own, floor);
         const grown = r === undefined ? undefined : r / (rows[0]?.[binding].ratio ?? r);
         row[binding] = {
