@@ -22,7 +22,14 @@ export function duplicateHeadings(text) {
 
 /** @param {string} text @param {number} most @returns {Finding[]} */
 export function longLines(text, most) {
-  return text.split(/\r?\n/).flatMap((line, at) => (line.length > most ? [{ line: at + 1, problem: `${line.length} characters (at most ${most})` }] : []));
+  const findings = [];
+  for (let line = 1, start = 0; start <= text.length; line++) {
+    const end = text.indexOf("\n", start);
+    const length = (end < 0 ? text.length : text[end - 1] === "\r" ? end - 1 : end) - start;
+    if (length > most) findings.push({ line, problem: `${length} characters (at most ${most})` });
+    start = end < 0 ? text.length + 1 : end + 1;
+  }
+  return findings;
 }
 
 /**
@@ -61,5 +68,10 @@ function decode(text) {
 
 /** @param {string} text @returns {{ words: number, lines: number }} */
 export function counts(text) {
-  return { words: text.match(/\S+/g)?.length ?? 0, lines: text === "" ? 0 : text.split("\n").length - (text.endsWith("\n") ? 1 : 0) };
+  let words = 0;
+  let lines = text === "" || text.endsWith("\n") ? 0 : 1;
+  // Not by a list of all words: that would be larger than the text.
+  for (const word = /\S+/g; word.test(text); ) words++;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
+  return { words, lines };
 }

@@ -5,7 +5,7 @@ const plain = (text) => text.replace(/[\\`[\]<>]/g, "\\$&");
 
 /** @returns {string} one line that says how it went */
 export function summary(files) {
-  const findings = files.reduce((sum, file) => sum + file.findings.length, 0);
+  const findings = files.reduce((sum, file) => sum + file.findings.length + file.more, 0);
   const words = files.reduce((sum, file) => sum + file.words, 0);
   const unread = files.filter((file) => file.kind === "folder").length;
   const at = files.filter((file) => file.findings.length > 0).length - unread;
@@ -21,10 +21,11 @@ export function report(folder, files) {
     const sum = (field) => of.reduce((total, file) => total + file[field], 0).toLocaleString("en");
     lines.push(`| ${kind} | ${of.length.toLocaleString("en")} | ${sum("lines")} | ${sum("words")} |`);
   }
-  for (const { path, findings } of files) {
+  for (const { path, findings, more } of files) {
     if (findings.length === 0) continue;
     lines.push("", `## ${plain(path)}`, "");
     for (const { line, problem } of findings) lines.push(`- ${line > 0 ? `line ${line}: ` : ""}${plain(problem)}`);
+    if (more > 0) lines.push(`- and ${more.toLocaleString("en")} more`);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -6,15 +6,27 @@ import { listFiles } from "./list.mjs";
 
 /** A file to look at: `{ root, path, kind, maxLine }`. */
 class File extends event("File") {}
-/** What was found in it: `{ path, kind, words, lines, findings }`; its text is gone by then. */
+/** What was found in it: `{ path, kind, words, lines, findings, more }`; its text is gone by then. */
 class Checked extends event("Checked") {}
 
 /** Longer files are data, and eight of them at a time would not be small. */
-const LARGEST = 4 * 1024 * 1024;
+const LARGEST = 2 * 1024 * 1024;
 
 async function readText(path) {
-  if ((await stat(path)).size > LARGEST) throw new Error("larger than 4 MiB");
+  if ((await stat(path)).size > LARGEST) throw new Error("larger than 2 MiB");
   return readFile(path, "utf8");
+}
+
+/** Findings listed for one file; the rest are counted. */
+const LISTED = 100;
+
+/** What was found first, as strings of their own: a part of a text keeps the whole text in memory. */
+function listed(findings) {
+  const first = findings.sort((a, b) => a.line - b.line).slice(0, LISTED);
+  return {
+    findings: first.map(({ line, problem }) => ({ line, problem: Buffer.from(problem).toString() })),
+    more: findings.length - first.length,
+  };
 }
 
 /** Anchors are read once for files that many link to; the oldest go first. */
@@ -32,7 +44,7 @@ export function auditWorkflow({ onListed = () => {}, onChecked = () => {} } = {}
     if (known.size > KEPT) known.delete(known.keys().next().value);
     return found;
   };
-  const unread = (path, kind, problem) => new Checked({ path, kind, words: 0, lines: 0, findings: [{ line: 0, problem }] });
+  const unread = (path, kind, problem) => new Checked({ path, kind, words: 0, lines: 0, findings: [{ line: 0, problem }], more: 0 });
 
   return new Workflow("audit")
     .step("list", StartEvent, async ({ folder, maxLine, out }) => {
@@ -56,7 +68,7 @@ export function auditWorkflow({ onListed = () => {}, onChecked = () => {} } = {}
       const findings = longLines(text, maxLine);
       if (kind === "markdown") findings.push(...duplicateHeadings(text), ...(await deadLinks(file, text, root, anchorsOf)));
       onChecked();
-      return new Checked({ path, kind, ...counts(text), findings: findings.sort((a, b) => a.line - b.line) });
+      return new Checked({ path, kind, ...counts(text), ...listed(findings) });
     })
     .step("merge", collect(Checked, { of: "list" }), (files) => new StopEvent({ result: files }));
 }

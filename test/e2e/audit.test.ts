@@ -100,6 +100,7 @@ describe("checks", () => {
       words: 0,
       lines: 0,
       findings: [{ line: 0, problem: "cannot be read" }],
+      more: 0,
     }));
     expect(summary(files)).toBe("0 files, 0 words, 0 findings in 0 files, 1 folder not read");
     expect(report("[x](y)", files)).toMatch(/^# Audit of \\\[x\\\]\(y\)\n/);
@@ -146,7 +147,17 @@ test("a second run does not audit the report of the first; what is too long is n
   writeFileSync(join(place, "long.js"), "\n".repeat(5 * 1024 * 1024));
   const runs = [1, 2].map(() => audit(place, "--out", join(place, "report.md")));
   for (const { status, stdout } of runs) expect([status, stdout]).toEqual([0, expect.stringContaining("2 files, 2 words, 1 finding in 1 file")]);
-  expect(readFileSync(join(place, "report.md"), "utf8")).toContain("## long.js\n\n- cannot be read (larger than 4 MiB)\n");
+  expect(readFileSync(join(place, "report.md"), "utf8")).toContain("## long.js\n\n- cannot be read (larger than 2 MiB)\n");
+});
+
+test("of many findings in one file the first are listed, all are counted", () => {
+  const place = join(folder, "many");
+  mkdirSync(place);
+  writeFileSync(join(place, "a.js"), `${"x".repeat(200)}\n`.repeat(1_500));
+  expect(audit(place, "--out", "many.md").stdout).toContain("1,500 findings in 1 file");
+  const lines = readFileSync(join(folder, "many.md"), "utf8").trimEnd().split("\n");
+  expect(lines.filter((line) => line.includes("200 characters"))).toHaveLength(100);
+  expect(lines.at(-1)).toBe("- and 1,400 more");
 });
 
 test("--help needs no folder", () => {
@@ -188,4 +199,4 @@ test("10,000 files stay within 150 MiB", () => {
   const { stdout } = spawnSync(process.execPath, [wrapper, tree, "--out", "tree.md"], { encoding: "utf8", cwd: folder });
   expect(stdout).toContain("checked 10000 of 10000 files");
   expect(Number(/rss (\d+)/.exec(stdout)?.[1]) / 1024).toBeLessThan(150);
-});
+}, 120_000);
