@@ -130,6 +130,72 @@ export class RunOverError extends BlazenError {
   }
 }
 
+/** A snapshot that is damaged, of a newer format or version, or of another workflow or plan (7.5, 8.4). Code `SNAPSHOT`. */
+export class SnapshotError extends BlazenError {
+  override readonly code = "SNAPSHOT";
+  static {
+    SnapshotError.prototype.name = "SnapshotError";
+  }
+}
+
+/** A value that cannot be stored and brought back as it was (6.2). Code `UNSERIALIZABLE`. */
+export class UnserializableError extends BlazenError {
+  override readonly code = "UNSERIALIZABLE";
+  /** Where it is, e.g. `state.customer.list[0].socket`. */
+  readonly path: string;
+  constructor(message: string, path: string, details?: ErrorDetails) {
+    super(message, details);
+    this.path = path;
+  }
+  static {
+    UnserializableError.prototype.name = "UnserializableError";
+  }
+}
+
+/** A value that the session's JSON cannot carry faithfully (6.3). Code `SESSION_VALUE`. */
+export class SessionValueError extends BlazenError {
+  override readonly code = "SESSION_VALUE";
+  /** Where it is, e.g. `session.pool.socket`. */
+  readonly path: string;
+  constructor(message: string, path: string, details?: ErrorDetails) {
+    super(message, details);
+    this.path = path;
+  }
+  static {
+    SessionValueError.prototype.name = "SessionValueError";
+  }
+}
+
+/** Session entries that the pause policy refuses; the run goes on (7.4). Code `SESSION_PAUSE`. */
+export class SessionPauseError extends BlazenError {
+  override readonly code = "SESSION_PAUSE";
+  /** The keys of the entries. */
+  readonly keys: readonly string[];
+  constructor(message: string, keys: readonly string[], details?: ErrorDetails) {
+    super(message, details);
+    this.keys = keys;
+  }
+  static {
+    SessionPauseError.prototype.name = "SessionPauseError";
+  }
+}
+
+/** A field store failed to save or load; `cause` is what it threw (8.3). Code `FIELD_STORE`. */
+export class FieldStoreError extends BlazenError {
+  override readonly code = "FIELD_STORE";
+  /** The name of the BlazenState class. */
+  readonly stateName: string;
+  readonly field: string;
+  constructor(message: string, stateName: string, field: string, details?: ErrorDetails) {
+    super(message, details);
+    this.stateName = stateName;
+    this.field = field;
+  }
+  static {
+    FieldStoreError.prototype.name = "FieldStoreError";
+  }
+}
+
 /** A fault of the engine itself: please report it. The run is over, the process is not. Code `INTERNAL`. */
 export class InternalError extends BlazenError {
   override readonly code = "INTERNAL";

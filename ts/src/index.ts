@@ -7,12 +7,17 @@ export {
   type CancelReport,
   DefinitionError,
   EventValidationError,
+  FieldStoreError,
   InternalError,
   RunOverError,
+  SessionPauseError,
+  SessionValueError,
+  SnapshotError,
   StalledError,
   StepError,
   StepReturnError,
   UnhandledEventError,
+  UnserializableError,
 } from "./errors";
 export { type Event, type EventClass, event, type Fields, StartEvent, StopEvent } from "./event";
 export { Handler, type RunOptions } from "./handler";

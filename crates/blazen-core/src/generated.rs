@@ -32,6 +32,11 @@ pub const ERR_TIMEOUT: i32 = 201;
 pub const ERR_CANCELLED: i32 = 202;
 pub const ERR_STALLED: i32 = 203;
 pub const ERR_RUN_OVER: i32 = 204;
+pub const ERR_SNAPSHOT: i32 = 300;
+pub const ERR_UNSERIALIZABLE: i32 = 301;
+pub const ERR_SESSION_VALUE: i32 = 400;
+pub const ERR_SESSION_PAUSE: i32 = 401;
+pub const ERR_FIELD_STORE: i32 = 402;
 pub const ERR_INTERNAL: i32 = 900;
 
 /// The stable code of an error number.
@@ -46,6 +51,11 @@ pub const fn code(number: i32) -> &'static str {
         ERR_CANCELLED => "CANCELLED",
         ERR_STALLED => "STALLED",
         ERR_RUN_OVER => "RUN_OVER",
+        ERR_SNAPSHOT => "SNAPSHOT",
+        ERR_UNSERIALIZABLE => "UNSERIALIZABLE",
+        ERR_SESSION_VALUE => "SESSION_VALUE",
+        ERR_SESSION_PAUSE => "SESSION_PAUSE",
+        ERR_FIELD_STORE => "FIELD_STORE",
         _ => "INTERNAL",
     }
 }
