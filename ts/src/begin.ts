@@ -9,17 +9,18 @@ import { IN_START } from "./generated/tables";
 import type { RunOptions } from "./handler";
 import type { Plan } from "./plan";
 import { Run } from "./run";
+import { sessionOf } from "./session";
 import { describe, isPlainObject, isWellFormed } from "./values";
 
 /**
  * Starts a run with `input` as the StartEvent's payload; its first step has run when this returns.
  *
- * @throws DefinitionError for bad options, EventValidationError for an input with a field `type`
+ * @throws DefinitionError for bad options, EventValidationError for an input with a field `type`, SessionValueError
  */
 export function begin(plan: Plan, input: unknown, options: RunOptions | undefined): Run {
   if (options !== undefined) checkOptions(plan.name, options);
   const Start = plan.classes[0] as unknown as new (payload: unknown) => Event;
-  return startRun(plan, new Start(input), options?.runId, options?.signal);
+  return startRun(plan, new Start(input), options ?? {});
 }
 
 function checkOptions(workflow: string, options: unknown): void {
@@ -27,16 +28,18 @@ function checkOptions(workflow: string, options: unknown): void {
     throw new DefinitionError(`Workflow "${workflow}": ${why}`);
   };
   if (!isPlainObject(options)) return refuse(`the options of a run are an object, not ${describe(options)}.`);
-  const { runId, signal, ...unknown } = options;
+  const { runId, signal, session, ...unknown } = options;
   const extra = Object.keys(unknown)[0];
-  if (extra !== undefined) refuse(`a run has no option "${extra}". Known: runId, signal.`);
+  if (extra !== undefined) refuse(`a run has no option "${extra}". Known: runId, signal, session.`);
   if (runId !== undefined && (typeof runId !== "string" || runId === "" || !isWellFormed(runId)))
     refuse(`"runId" is a non-empty string of well-formed Unicode, not ${describe(runId)}.`);
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse(`"signal" is an AbortSignal, not ${describe(signal)}.`);
+  if (session !== undefined && !isPlainObject(session)) refuse(`"session" is an object with the session's first values by key, not ${describe(session)}.`);
 }
 
-function startRun(plan: Plan, start: Event, runId: string | undefined, signal: AbortSignal | undefined): Run {
+function startRun(plan: Plan, start: Event, { runId, signal, session }: RunOptions): Run {
   const run = new Run(plan, runId);
+  if (session !== undefined) for (const [key, value] of Object.entries(session)) sessionOf(run).set(key, value);
   if (signal !== undefined) {
     if (signal.aborted) {
       void cancelRun(run, signal.reason, 0);
@@ -61,6 +64,6 @@ function keepShapes(): void {
   const completed = new Run(undefined as never, undefined);
   void completed.result();
   completed.complete(undefined);
-  Run.kept.push(fresh, completed, new Attempt(fresh, -1, undefined as never));
+  Run.kept.push(fresh, completed, new Attempt(fresh, -1, undefined as never, 0));
 }
 keepShapes();

@@ -111,8 +111,11 @@ export function exchange(run: Run): void {
     } else if (tag === CMD_ARG) {
       run.set ??= [];
       run.set.push(run.payload(view[at + 1]!));
-    } else if (tag === CMD_ABORT) run.push(-tag, view[at + 1]!, undefined);
-    else if (tag === CMD_WAITING) run.push(-tag, 0, undefined);
+    } else if (tag === CMD_ABORT) {
+      // At once, so that it commits nothing any more; its step is told in turn.
+      const invocation = view[at + 1]!;
+      run.push(-tag, invocation, run.withdraw(invocation));
+    } else if (tag === CMD_WAITING) run.push(-tag, 0, undefined);
     else if (tag === CMD_FINISH) {
       run.handle = GONE;
       run.push(-tag, view[at + 1]!, undefined);

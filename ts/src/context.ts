@@ -1,31 +1,80 @@
-import { CancelledError } from "./errors";
+import { commitNow } from "./commit";
+import { CancelledError, DefinitionError, UnserializableError } from "./errors";
 import type { Event } from "./event";
+import { type MemoryOptions, memoryOf, type RunMemory } from "./memory";
+import { once } from "./once";
 import type { PlanStep } from "./plan";
 import type { Run } from "./run";
 import { sendFromStep } from "./send";
+import { type SessionMap, SessionView } from "./session";
+import { type Key, type StateMap, StateView } from "./state";
+import { describe, isWellFormed } from "./values";
 
-/** What a step gets beside its event. After the attempt has ended all but its fields throws CancelledError (4.6). */
-export interface Context {
+/** What a step gets beside its event. After the attempt has ended all but its fields and reads throws CancelledError (4.6). */
+export interface Context<S extends object = Record<string, unknown>> {
+  /** What must outlive the process: copied in and out, part of the run when the step succeeds (6.1). */
+  readonly state: StateMap<S>;
+  /** Live values of this process, shared by the run's steps (6.3). */
+  readonly session: SessionMap;
+  /** From the state or, where it has no such key, from the session (6.4). */
+  get<K extends Key<S>>(key: K): S[K];
+  get<T = unknown>(key: string): T | undefined;
+  /**
+   * Keeps a value by what it is: in the state what can be stored, else in the session; the other side forgets the key (6.4).
+   *
+   * @throws SessionValueError for a live value where the session goes as JSON, CancelledError when the attempt is over
+   */
+  set<K extends Key<S>>(key: K, value: S[K]): void;
+  set(key: string, value: unknown): void;
+  /** The bytes of a Uint8Array in the state; undefined for any other value. */
+  getBytes(key: string): Uint8Array | undefined;
+  /** Stores bytes in the state as they are. */
+  setBytes(key: string, bytes: Uint8Array): void;
+  /**
+   * Routes an event at once, while the step goes on, with what the step has written so far (4.2). It belongs to the branch
+   * that the step runs in (2.5). The promise need not be awaited: a failure fails the attempt.
+   *
+   * @param options `id`: when the run knows it, neither the event nor what was written becomes part of the run
+   * @throws StepReturnError for what is no event, CancelledError when the attempt is over
+   */
+  sendEvent(event: Event, options?: { id?: string }): Promise<void>;
+  /**
+   * Runs a side effect once, whatever the number of attempts, and gives each caller a copy of its result (4.4).
+   *
+   * @param key names the effect within the invocation
+   * @throws (as a rejection) what the effect throws, and UnserializableError for a result that cannot be stored: neither is recorded
+   */
+  once<T>(key: string, effect: () => T | Promise<T>): Promise<T>;
+  /**
+   * Makes what the step has written so far part of the run, whatever becomes of the step (4.2). The promise need not be awaited.
+   *
+   * @param options `id`: when the run knows it, what was written is dropped
+   * @throws CancelledError when the attempt is over
+   */
+  commit(options?: { id?: string }): Promise<void>;
   /** Id of the run, unique over all runs unless `runId` was given. */
   readonly runId: string;
   readonly workflowName: string;
   readonly stepName: string;
+  /** The same for every attempt, unique over all runs: an idempotency key for other services (4.5). */
+  readonly invocationId: string;
+  /** Counts from 1. */
+  readonly attempt: number;
   /** Aborted when the run is over or cancelled, or this step's fan-out was; `reason` is a CancelledError (5.3). */
   readonly signal: AbortSignal;
-  /**
-   * Routes an event at once, while the step goes on. It belongs to the branch that the step runs in (2.5).
-   *
-   * @param options `id`: an event whose id the run has seen is dropped (4.2)
-   * @throws StepReturnError for what is no event, CancelledError when the attempt is over
-   */
-  sendEvent(event: Event, options?: { id?: string }): Promise<void>;
 }
+
+/** A BlazenState may come from a second copy of this package. */
+const BLAZEN_STATE = Symbol.for("blazen.state");
 
 /** One try of an invocation: the context that its step holds, and what the loop knows of it. */
 export class Attempt implements Context {
   /** Neighbours among the run's live attempts. */
   previous: Attempt | undefined = undefined;
   next: Attempt | undefined = undefined;
+  attempt = 1;
+  /** Its writes and the like, once it has used any of it. */
+  view: StateView | undefined = undefined;
   #controller: AbortController | undefined = undefined;
   #reason: unknown = undefined;
 
@@ -35,6 +84,8 @@ export class Attempt implements Context {
     /** The core's number while the attempt can still settle, else -1. */
     public invocation: number,
     readonly step: PlanStep,
+    /** The invocation's number among all of the run. */
+    public seq: number,
   ) {}
 
   get runId(): string {
@@ -46,6 +97,9 @@ export class Attempt implements Context {
   get stepName(): string {
     return this.step.name;
   }
+  get invocationId(): string {
+    return `${this.runId}/${this.seq}`;
+  }
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -54,28 +108,119 @@ export class Attempt implements Context {
     return this.#controller.signal;
   }
 
-  sendEvent(event: Event, options?: { id?: string }): Promise<void> {
-    if (this.invocation < 0)
-      throw new CancelledError(`Step "${this.stepName}": this attempt is over, so sendEvent does nothing any more.`, undefined, {
-        step: this.stepName,
-        runId: this.runId,
-      });
-    return sendFromStep(this, this.run as Run, event, options?.id);
+  get state(): StateView {
+    this.view ??= new StateView(this);
+    return this.view;
+  }
+  get session(): SessionView {
+    const { state } = this;
+    state.session ??= new SessionView(this);
+    return state.session;
+  }
+  get<T>(key: string): T {
+    return (this.state.has(key) ? this.state.get(key) : this.session.get(key)) as T;
+  }
+  set(key: string, value: unknown): void {
+    this.alive("set");
+    try {
+      this.state.set(key, value);
+    } catch (error) {
+      if (!(error instanceof UnserializableError) || typeof key !== "string" || !isWellFormed(key) || isBlazenState(value)) throw error;
+      this.session.set(key, value);
+      this.state.delete(key);
+      return;
+    }
+    this.#leaveSession(key);
+  }
+  getBytes(key: string): Uint8Array | undefined {
+    return this.state.getBytes(key);
+  }
+  setBytes(key: string, bytes: Uint8Array): void {
+    this.state.setBytes(key, bytes);
+    this.#leaveSession(key);
   }
 
+  #leaveSession(key: string): void {
+    if (this.run.memory?.session !== undefined) this.session.delete(key);
+  }
+
+  sendEvent(event: Event, options?: { id?: string }): Promise<void> {
+    return sendFromStep(this, this.alive("sendEvent"), event, options?.id);
+  }
+  commit(options?: { id?: string }): Promise<void> {
+    return commitNow(this, this.alive("commit"), options?.id);
+  }
+  once<T>(key: string, effect: () => T | Promise<T>): Promise<T> {
+    const run = this.alive("once");
+    const refuse = (why: string): never => {
+      throw new DefinitionError(`Step "${this.stepName}", ctx.once: ${why}`, { step: this.stepName, runId: this.runId });
+    };
+    if (typeof key !== "string" || !isWellFormed(key)) return refuse(`a key is a string of well-formed Unicode, not ${describe(key)}.`);
+    if (typeof effect !== "function") return refuse(`the second argument is the function of the effect, not ${describe(effect)}.`);
+    return once(memoryOf(run), this, key, effect) as Promise<T>;
+  }
+
+  /**
+   * The run, for what has an effect on it.
+   *
+   * @throws CancelledError when the attempt is over (4.6)
+   */
+  alive(method: string): Run {
+    const run = this.run as Run;
+    if (this.invocation >= 0 && !run.cancelling) {
+      if (run.memory?.committing === true)
+        throw new DefinitionError(`Step "${this.stepName}": a function given to ctx.state.update must be pure, so it may not use ${method}.`, {
+          step: this.stepName,
+          runId: this.runId,
+        });
+      return run;
+    }
+    throw new CancelledError(`Step "${this.stepName}": this attempt is over, so ${method} does nothing any more.`, undefined, {
+      step: this.stepName,
+      runId: this.runId,
+    });
+  }
+
+  /** What it does is dropped: its fan-out, its run, or the time it has is over. */
   get aborted(): boolean {
     return this.#reason !== undefined;
   }
-
-  abort(reason: unknown): void {
-    if (this.#reason !== undefined) return;
-    this.#reason = reason;
-    this.#controller?.abort(reason);
+  /** Its fan-out is over: so from now on, though its step is told later. Runs no user code. */
+  withdraw(): void {
+    this.#reason ??= new CancelledError(`Workflow "${this.workflowName}": the fan-out of step "${this.stepName}" is over.`, undefined, {
+      runId: this.runId,
+      step: this.stepName,
+    });
+  }
+  /** Tells the step, for the first reason there was. */
+  abort(reason?: unknown): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(this.#reason);
   }
 }
 
-/** What is left of a run for a step that never settled. */
-export interface Named {
+function isBlazenState(value: unknown): boolean {
+  return typeof value === "object" && value !== null && (value.constructor as { [BLAZEN_STATE]?: unknown } | undefined)?.[BLAZEN_STATE] === true;
+}
+
+/** What is left of a run for a step that never settled: it keeps neither the run nor its memory. */
+export class Named {
   readonly runId: string;
   readonly workflowName: string;
+  readonly memoryOptions: MemoryOptions;
+  readonly #memory: WeakRef<RunMemory> | undefined;
+
+  constructor(run: Run) {
+    const { memory } = run;
+    this.runId = run.runId;
+    this.workflowName = run.workflowName;
+    // Without the memory nothing is known of the state.
+    this.memoryOptions = memory === undefined ? run.memoryOptions : { ...run.memoryOptions, initial: new Map() };
+    this.#memory = memory === undefined ? undefined : new WeakRef(memory);
+  }
+
+  /** Reads work as long as somebody holds the run. */
+  get memory(): RunMemory | undefined {
+    return this.#memory?.deref();
+  }
 }

@@ -14,14 +14,17 @@ interface MethodStep {
 const STEPS = Symbol("steps");
 type Decorated = { [STEPS]?: Map<string, MethodStep> };
 
+// biome-ignore lint/suspicious/noExplicitAny: any workflow, whatever flows in it
+type AnyWorkflow = Workflow<any, any, any, any, any>;
+// biome-ignore lint/suspicious/noExplicitAny: a method may name the state's type, which the decorator does not see
+type AnyContext = Context<any>;
+
 export interface StepDecorator<A> {
-  // biome-ignore lint/suspicious/noExplicitAny: any workflow, whatever flows in it
-  <This extends Workflow<any, any, any, any>, F extends (this: This, event: Received<A>, ctx: Context) => StepResult>(
+  <This extends AnyWorkflow, F extends (this: This, event: Received<A>, ctx: AnyContext) => StepResult>(
     method: F,
     context: ClassMethodDecoratorContext<This, F>,
   ): void;
-  // biome-ignore lint/suspicious/noExplicitAny: any workflow, whatever flows in it
-  <F extends (event: Received<A>, ctx: Context) => StepResult>(target: Workflow<any, any, any, any>, name: string, method: TypedPropertyDescriptor<F>): void;
+  <F extends (event: Received<A>, ctx: AnyContext) => StepResult>(target: AnyWorkflow, name: string, method: TypedPropertyDescriptor<F>): void;
 }
 
 /**

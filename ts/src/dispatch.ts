@@ -2,7 +2,6 @@ import { exchange, wait } from "./buffer";
 import { Attempt } from "./context";
 import { kindOf } from "./emit";
 import { afterTurn } from "./environment";
-import { CancelledError } from "./errors";
 import { CMD_ABORT, CMD_FAIL, CMD_FINISH, CMD_WAITING } from "./generated/tables";
 import type { Run } from "./run";
 import { FAILED, generate, settle, settleFailed } from "./settle";
@@ -89,11 +88,11 @@ function drainOne(run: Run, unchecked: number): boolean {
   }
 }
 
-function control(run: Run, command: number, subject: number, error: unknown): void {
+function control(run: Run, command: number, subject: number, input: unknown): void {
   if (command === CMD_FINISH) run.complete((run.payload(subject) as { result?: unknown }).result);
-  else if (command === CMD_FAIL) run.fail(error);
+  else if (command === CMD_FAIL) run.fail(input);
   else if (command === CMD_WAITING) wait(run);
-  else if (command === CMD_ABORT) abortAttempt(run, subject);
+  else if (command === CMD_ABORT) tellWithdrawn(run, subject, input as Attempt | undefined);
 }
 
 /** Looks at the clock now and then only, by the pace of the steps so far: it costs as much as a crossing. */
@@ -189,7 +188,8 @@ function rejected(run: Run, attempt: Attempt, error: unknown): void {
 
 function call(run: Run, invocation: number, stepId: number, input: unknown): void {
   const step = run.plan.steps[stepId]!;
-  const attempt = new Attempt(run, invocation, step);
+  const attempt = new Attempt(run, invocation, step, run.nextSeq++);
+  if (run.withdrawn?.delete(invocation) === true) attempt.withdraw();
   run.link(attempt);
   let returned: unknown;
   busy = true;
@@ -209,14 +209,11 @@ function call(run: Run, invocation: number, stepId: number, input: unknown): voi
   } else settle(attempt, returned);
 }
 
-function abortAttempt(run: Run, invocation: number): void {
-  for (let at = run.live; at !== undefined; at = at.next) {
-    if (at.invocation === invocation) {
-      return at.abort(
-        new CancelledError(`Workflow "${run.plan.name}": the fan-out of step "${at.stepName}" is over.`, undefined, { runId: run.runId, step: at.stepName }),
-      );
-    }
-  }
+/** `exchange` has withdrawn it; one that had not been called then is looked up. */
+function tellWithdrawn(run: Run, invocation: number, known: Attempt | undefined): void {
+  let attempt = known ?? run.live;
+  while (known === undefined && attempt !== undefined && attempt.invocation !== invocation) attempt = attempt.next;
+  if (attempt?.invocation === invocation) attempt.abort();
 }
 
 /** What the host starts or sends is dispatched before the call returns (3.7). */

@@ -4,6 +4,11 @@ declare const setImmediate: ((callback: () => void) => unknown) | undefined;
 /** Whether emitted events are frozen, so that a step that mutates one is noticed (1.5). */
 export const development: boolean = typeof process === "undefined" || process?.env["NODE_ENV"] !== "production";
 
+/** Whether workflows check at commits that a snapshot would lose nothing, if they do not say so themselves. */
+export function verifies(): boolean {
+  return typeof process !== "undefined" && process?.env["BLAZEN_VERIFY"] === "1";
+}
+
 /** Calls back after the host's event loop had a turn. */
 export const afterTurn: (callback: () => void) => void = (() => {
   if (typeof setImmediate === "function") {

@@ -9,6 +9,8 @@ export interface RunOptions {
   runId?: string;
   /** Cancels the run when it is aborted (5.3). */
   signal?: AbortSignal;
+  /** Put into `ctx.session` before the first step; live values need `session: "live"` on Node (6.3). */
+  session?: Record<string, unknown>;
 }
 
 /** A run that was started: its result, and what may be said to it. `await using` cancels one that is not over. */
@@ -28,7 +30,7 @@ export class Handler<Result = unknown> implements AsyncDisposable {
   }
 
   /**
-   * The StopEvent's `result`, the very object.
+   * The StopEvent's `result`, the very object; when the run's resources are closed (6.5).
    *
    * @throws (as a rejection) StepError, StalledError, UnhandledEventError, StepReturnError, CancelledError, InternalError
    */

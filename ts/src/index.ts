@@ -21,6 +21,10 @@ export {
 } from "./errors";
 export { type Event, type EventClass, event, type Fields, StartEvent, StopEvent } from "./event";
 export { Handler, type RunOptions } from "./handler";
+export type { SessionPausePolicy, SnapshotContent } from "./memory";
+export { type Resource, resource } from "./resource";
 export type { RunStatus } from "./run";
+export type { SessionMap } from "./session";
+export type { StateMap } from "./state";
 export type { Received, StepOptions, StepResult } from "./step";
 export { Workflow, type WorkflowOptions } from "./workflow";

@@ -4,6 +4,7 @@ import { refresh } from "./buffer";
 import { DefinitionError, InternalError } from "./errors";
 import { type Event, type EventClass, type Kind, StartEvent, StopEvent } from "./event";
 import { ERR_DEFINITION } from "./generated/tables";
+import type { MemoryOptions } from "./memory";
 import type { StepDefinition, StepFunction } from "./step";
 
 export interface WorkflowDefinition {
@@ -12,6 +13,7 @@ export interface WorkflowDefinition {
   readonly unhandled: "error" | "ignore" | "stream";
   readonly external: readonly TypeRef[];
   readonly steps: readonly StepDefinition[];
+  readonly memory: MemoryOptions;
 }
 
 /** A step as the run loop wants it. */
@@ -47,6 +49,7 @@ export class Plan {
     /** By type id. */
     readonly keyed: readonly (readonly KeyedJoin[] | undefined)[],
     readonly external: ReadonlySet<string>,
+    readonly memory: MemoryOptions,
   ) {}
 
   /** False once the binding it was compiled for has trapped. */
@@ -113,6 +116,7 @@ export function compile(definition: WorkflowDefinition): Plan {
     classes,
     keyed,
     new Set(definition.external.map(({ name }) => name)),
+    definition.memory,
   );
   plans.register(plan, { binding: core, id });
   return plan;

@@ -1,7 +1,9 @@
-import type { Attempt } from "./context";
+import { type Attempt, Named } from "./context";
 import { randomId } from "./environment";
-import { CancelledError, type CancelReport } from "./errors";
+import { CancelledError, type CancelReport, StepError } from "./errors";
+import type { MemoryOptions, RunMemory } from "./memory";
 import type { Plan } from "./plan";
+import { describe } from "./values";
 
 export type RunStatus = "running" | "waiting" | "completed" | "failed" | "cancelled";
 
@@ -10,6 +12,18 @@ type Outcome = { readonly status: "completed"; readonly result: unknown } | { re
 
 /** Queues of ended runs for those to come: one that grows anew in each run is dear. */
 const queues: unknown[][] = [];
+
+/** Resolves with a promise, or when the time is over. */
+async function within(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([
+    promise,
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, Math.max(0, ms));
+    }),
+  ]);
+  clearTimeout(timer);
+}
 
 /** One execution of a plan: the payloads, promises and signals of what the core knows as numbers. */
 export class Run {
@@ -32,6 +46,12 @@ export class Run {
   onEnd: (() => void) | undefined = undefined;
   /** Head of the attempts that have not settled. */
   live: Attempt | undefined = undefined;
+  /** State, session and results of `once`, if any was used. */
+  memory: RunMemory | undefined = undefined;
+  /** The number of the next invocation. */
+  nextSeq = 0;
+  /** Invocations whose fan-out ended before they were called. */
+  withdrawn: Set<number> | undefined = undefined;
 
   #payloads: unknown[] = [];
   /** Freed slots form a list through the table itself. */
@@ -42,6 +62,8 @@ export class Run {
   #resolve: ((result: unknown) => void) | undefined = undefined;
   #reject: ((error: unknown) => void) | undefined = undefined;
   #cancelled: Promise<CancelReport> | undefined = undefined;
+  /** The outcome is there, and told when the run's resources are closed. */
+  #closing = false;
 
   // Commands not yet carried out, three entries each; most answers hold one, which needs no array.
   next = -1;
@@ -64,6 +86,9 @@ export class Run {
   }
   get workflowName(): string {
     return this.plan.name;
+  }
+  get memoryOptions(): MemoryOptions {
+    return this.plan.memory;
   }
   get over(): boolean {
     return this.#outcome !== undefined;
@@ -130,10 +155,23 @@ export class Run {
     attempt.next = undefined;
   }
 
+  /** Its fan-out is over; undefined for an invocation that was not called yet. */
+  withdraw(invocation: number): Attempt | undefined {
+    for (let at = this.live; at !== undefined; at = at.next) {
+      if (at.invocation === invocation) {
+        at.withdraw();
+        return at;
+      }
+    }
+    this.withdrawn ??= new Set();
+    this.withdrawn.add(invocation);
+    return undefined;
+  }
+
   result(): Promise<unknown> {
     this.#promise ??= new Promise((resolve, reject) => {
       const outcome = this.#outcome;
-      if (outcome === undefined) {
+      if (outcome === undefined || this.#closing) {
         this.#resolve = resolve;
         this.#reject = reject;
       } else if (outcome.status === "completed") resolve(outcome.result);
@@ -144,26 +182,59 @@ export class Run {
 
   complete(result: unknown): void {
     this.#end({ status: "completed", result }, undefined);
-    this.#resolve?.(result);
+    if (this.#holdsResources) void this.#close();
+    else this.#resolve?.(result);
   }
   fail(error: unknown): void {
     if (this.over) return;
     this.#end({ status: "failed", error }, error);
+    if (this.#holdsResources) void this.#close();
+    else this.#rejectFailed(error);
+  }
+  #rejectFailed(error: unknown): void {
     // An error that nobody can observe becomes an unhandled rejection (13).
     if (this.#promise === undefined) void this.result();
     this.#reject?.(error);
+  }
+
+  get #holdsResources(): boolean {
+    return this.memory?.session?.resources.any === true;
+  }
+  /**
+   * Closes the run's resources, then tells the outcome (6.5). What a `close` throws fails a run that has succeeded.
+   *
+   * @param patience ms after which the outcome is told though they are not closed yet
+   */
+  #close(patience?: number): Promise<void> {
+    this.#closing = true;
+    const closed = this.memory!.session!.resources.end().catch((cause: unknown) => {
+      const why = cause instanceof Error ? cause.message : describe(cause);
+      const error = new StepError(`Workflow "${this.plan.name}": a resource could not be closed: ${why}`, 1, { cause, runId: this.runId });
+      // Beside another end nobody would hear of it.
+      if (this.#outcome?.status === "completed") this.#outcome = { status: "failed", error };
+      else void Promise.reject(error);
+    });
+    return (patience === undefined ? closed : within(closed, patience)).then(() => {
+      this.#closing = false;
+      const outcome = this.#outcome!;
+      if (outcome.status === "completed") this.#resolve?.(outcome.result);
+      else if (outcome.status === "failed") this.#rejectFailed(outcome.error);
+      else this.#reject?.(outcome.error);
+    });
   }
 
   /** The steps have been told to stop: waits for them, then ends the run (5.3). */
   cancel(reason: unknown, grace: number, stop: () => void): Promise<CancelReport> {
     if (this.#cancelled !== undefined) return this.#cancelled;
     if (this.over) return Promise.resolve({ stopped: [], ignored: [] });
+    const begun = performance.now();
     const running: Attempt[] = [];
     for (let at = this.live; at !== undefined; at = at.next) running.push(at);
     running.reverse();
     const ended = (report: CancelReport) => {
       const error = new CancelledError(`Workflow "${this.plan.name}": the run was cancelled.`, report, { cause: reason, runId: this.runId });
       this.#end({ status: "cancelled", error }, error);
+      if (this.#holdsResources) return this.#close(begun + grace - performance.now()).then(() => report);
       this.#reject?.(error);
       return report;
     };
@@ -212,7 +283,7 @@ export class Run {
 
   /** Nothing that a running attempt does matters any more, and none of them keeps the run in memory. */
   #abandon(cause: unknown): void {
-    const named = { runId: this.runId, workflowName: this.workflowName };
+    const named = new Named(this);
     const reason =
       cause instanceof CancelledError
         ? cause
@@ -225,6 +296,7 @@ export class Run {
       attempt.invocation = -1;
       attempt.next = undefined;
       attempt.previous = undefined;
+      attempt.view?.drop();
       attempt.abort(reason);
       attempt = next;
     }

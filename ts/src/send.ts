@@ -1,15 +1,13 @@
 import { exchange, NONE } from "./buffer";
+import { checkId, commitPoint, DONE, drops } from "./commit";
 import type { Attempt } from "./context";
 import { fromHost, soon } from "./dispatch";
 import { checkEmits, eventOf } from "./emit";
-import { DefinitionError, StepReturnError, UnhandledEventError } from "./errors";
+import { StepReturnError, UnhandledEventError } from "./errors";
 import type { Event } from "./event";
 import { IN_EXTERNAL, IN_SEND } from "./generated/tables";
 import type { Run } from "./run";
-import { BAD, outputOf, settleFailed, writeId, writeOutput } from "./settle";
-import { describe, isWellFormed } from "./values";
-
-const DONE = Promise.resolve();
+import { BAD, type Output, outputOf, settleFailed, writeId, writeOutput } from "./settle";
 
 export function sendFromStep(attempt: Attempt, run: Run, value: unknown, id: string | undefined): Promise<void> {
   const { step } = attempt;
@@ -26,13 +24,19 @@ export function sendFromStep(attempt: Attempt, run: Run, value: unknown, id: str
     }
     throw error;
   }
+  if (drops(attempt, run, id)) return DONE;
   const output = outputOf(run, event);
-  if (attempt.invocation < 0) return DONE;
+  if (run.memory !== undefined) return commitPoint(attempt, () => publish(attempt, run, output, id));
+  publish(attempt, run, output, id);
+  return DONE;
+}
+
+function publish(attempt: Attempt, run: Run, output: Output, id: string | undefined): void {
+  if (attempt.invocation < 0) return;
   writeId(run, id);
   writeOutput(run, output, IN_SEND, attempt.invocation);
   exchange(run);
   soon(run);
-  return DONE;
 }
 
 export function sendFromOutside(run: Run, value: unknown, id: string | undefined): void {
@@ -53,9 +57,4 @@ export function sendFromOutside(run: Run, value: unknown, id: string | undefined
   writeOutput(run, output, IN_EXTERNAL, NONE);
   exchange(run);
   fromHost(run);
-}
-
-function checkId(id: unknown, caller: string): void {
-  if (id === undefined || (typeof id === "string" && id !== "" && isWellFormed(id))) return;
-  throw new DefinitionError(`${caller}: an event's id is a non-empty string of well-formed Unicode, not ${describe(id)}.`);
 }

@@ -1,4 +1,5 @@
 import { emitAndSettle, exchange, frame, full, NONE } from "./buffer";
+import { commitPoint, commitWrites, DONE } from "./commit";
 import type { Attempt } from "./context";
 import { dispatch, hostsTurn } from "./dispatch";
 import { checkEmits, eventOf, joinKey, kindOf, typeIdOf } from "./emit";
@@ -6,6 +7,7 @@ import { development } from "./environment";
 import { StepReturnError } from "./errors";
 import type { Event } from "./event";
 import { IN_COMMIT, IN_EMIT, IN_EXTERNAL, IN_FAN, IN_ID, IN_KEY, IN_SETTLE } from "./generated/tables";
+import { forgetOnce } from "./once";
 import type { Run } from "./run";
 
 // Outcomes of a Settle frame.
@@ -19,6 +21,7 @@ function finishAttempt(attempt: Attempt): boolean {
   if (attempt.invocation < 0) return false;
   const run = attempt.run as Run;
   run.unlink(attempt);
+  attempt.view?.end();
   if (!run.cancelling) return true;
   attempt.invocation = -1;
   run.onSettled?.();
@@ -27,6 +30,8 @@ function finishAttempt(attempt: Attempt): boolean {
 
 export function settle(attempt: Attempt, value: unknown): void {
   const { invocation, step } = attempt;
+  if (invocation < 0) return;
+  if ((attempt.run as Run).memory !== undefined) return settleSlowly(attempt, value);
   if (value === null || value === undefined) {
     if (!finishAttempt(attempt)) return;
     frame(IN_SETTLE, invocation, OK, NONE);
@@ -41,16 +46,17 @@ export function settle(attempt: Attempt, value: unknown): void {
   exchange(attempt.run as Run);
 }
 
-/** Everything but one event of the type that the step emitted last. */
+/** Everything but one event of the type that the step emitted last; and what comes with writes. */
 function settleSlowly(attempt: Attempt, value: unknown): void {
-  if (attempt.invocation < 0) return;
   const run = attempt.run as Run;
-  const { step, invocation } = attempt;
+  const { step } = attempt;
+  const pending = attempt.view?.pending;
+  if (pending !== undefined) return settleAfter(attempt, run, pending, value);
   const fan = Array.isArray(value);
-  if (fan && ofLastKind(step, value)) return settleFan(attempt, run, value);
+  if (fan && ofLastKind(step, value)) return commitSettle(attempt, run, () => settleFan(attempt, run, value));
   const outputs: Output[] = [];
   try {
-    for (const one of fan ? value : [value]) {
+    for (const one of fan ? value : value === null || value === undefined ? [] : [value]) {
       const event = eventOf(run.plan, one, `Step "${step.name}" returned`, step.name);
       checkEmits(step, event, "returned");
       outputs.push(outputOf(run, event));
@@ -58,8 +64,48 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
   } catch (error) {
     return settleFailed(attempt, error, error instanceof StepReturnError ? BAD : FAILED);
   }
+  commitSettle(attempt, run, () => settleOutputs(attempt, run, outputs, fan));
+}
+
+/** Its commit points come first, and one that fails fails it (4.2). */
+function settleAfter(attempt: Attempt, run: Run, pending: Promise<unknown>, value: unknown): void {
+  const { state } = attempt;
+  pending.then(
+    () => {
+      if (state.pending === pending) state.pending = undefined;
+      settle(attempt, value);
+      dispatch(run);
+    },
+    (error) => {
+      settleFailed(attempt, error, FAILED);
+      dispatch(run);
+    },
+  );
+}
+
+/** Writes the frames of an attempt that succeeded, and commits its writes with them (4.1). */
+function commitSettle(attempt: Attempt, run: Run, write: () => void): void {
+  if (run.memory === undefined) return write();
+  let saving: Promise<void> | undefined;
+  try {
+    saving = commitWrites(attempt, write);
+  } catch (error) {
+    return settleFailed(attempt, error, FAILED);
+  }
+  saving?.then(
+    () => dispatch(run),
+    (error) => {
+      settleFailed(attempt, error, FAILED);
+      dispatch(run);
+    },
+  );
+}
+
+function settleOutputs(attempt: Attempt, run: Run, outputs: readonly Output[], fan: boolean): void {
+  const { invocation, step } = attempt;
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
+  if (run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
   if (fan) frame(IN_FAN, invocation, 0, 0);
   if (outputs[0] !== undefined) remember(run, step, outputs[0]);
   for (const output of outputs) {
@@ -84,6 +130,7 @@ function settleFan(attempt: Attempt, run: Run, events: readonly Event[]): void {
   const { step, invocation } = attempt;
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
+  if (run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
   frame(IN_FAN, invocation, 0, 0);
   for (const event of events) {
     if (development) Object.freeze(event);
@@ -107,6 +154,8 @@ export function settleFailed(attempt: Attempt, error: unknown, outcome: number):
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
   const run = attempt.run as Run;
+  // A failed one may be tried again, and gets its results then.
+  if (attempt.aborted && run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
   if (outcome === BAD && error instanceof StepReturnError) Object.assign(error, { runId: run.runId });
   frame(IN_SETTLE, invocation, outcome, run.put(error));
   exchange(run);
@@ -122,11 +171,13 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
       const event = eventOf(run.plan, value, `Step "${step.name}" yielded`, step.name);
       checkEmits(step, event, "yielded");
       const output = outputOf(run, event);
-      if (!begun) frame(IN_FAN, attempt.invocation, 0, 0);
+      const first = !begun;
       begun = true;
-      writeOutput(run, output, IN_EMIT, attempt.invocation);
-      frame(IN_COMMIT, attempt.invocation, 0, 0);
-      exchange(run);
+      if (run.memory === undefined) emitYielded(attempt, run, output, first);
+      else {
+        const point = commitPoint(attempt, () => emitYielded(attempt, run, output, first));
+        if (point !== DONE) await point;
+      }
       dispatch(run);
       // A collect had enough of its fan-out: what it would yield is dropped.
       if (attempt.aborted) break;
@@ -140,6 +191,14 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
   }
   settle(attempt, undefined);
   dispatch(run);
+}
+
+function emitYielded(attempt: Attempt, run: Run, output: Output, first: boolean): void {
+  if (attempt.invocation < 0) return;
+  if (first) frame(IN_FAN, attempt.invocation, 0, 0);
+  writeOutput(run, output, IN_EMIT, attempt.invocation);
+  frame(IN_COMMIT, attempt.invocation, 0, 0);
+  exchange(run);
 }
 
 /** An event on its way out, with all that user code had to say about it: frames are written without calling any. */

@@ -28,7 +28,8 @@ export interface StepOptions {
   emits?: readonly EventClass[];
 }
 
-export type StepFunction = (event: never, ctx: Context) => unknown;
+// biome-ignore lint/suspicious/noExplicitAny: any workflow's state
+export type StepFunction = (event: never, ctx: Context<any>) => unknown;
 
 /** A step as it was registered. */
 export interface StepDefinition {

@@ -5,11 +5,13 @@ import { methodSteps } from "./decorators";
 import { DefinitionError } from "./errors";
 import type { Event, EventClass, StartPayload, StopEvent } from "./event";
 import { Handler, type RunOptions } from "./handler";
+import type { MemoryOptions } from "./memory";
+import { memoryOptions, type WorkflowMemory } from "./options";
 import { compile, type Plan } from "./plan";
 import { defineStep, type Received, type StepDefinition, type StepOptions, type StepResult } from "./step";
 import { describe, isPlainObject } from "./values";
 
-export interface WorkflowOptions {
+export interface WorkflowOptions<State extends object = Record<string, unknown>> extends WorkflowMemory<State> {
   /** Of the workflow's definition. Default: 1. */
   version?: number;
   /** What becomes of an event that no step accepts: it fails the run, is dropped, or is only for observers. Default: "error" (3.3). */
@@ -26,37 +28,46 @@ export interface WorkflowOptions {
  *   .step("hello", StartEvent<{ name: string }>, (start) => new StopEvent({ result: `Hello, ${start.name}` }));
  * await greet.run({ name: "Ada" }); // "Hello, Ada"
  */
-export class Workflow<Input = unknown, Result = unknown, Accepted extends string = string, Emitted extends string = never> {
+export class Workflow<
+  Input = unknown,
+  Result = unknown,
+  State extends object = Record<string, unknown>,
+  Accepted extends string = string,
+  Emitted extends string = never,
+> {
   readonly name: string;
   readonly version: number;
   readonly #unhandled: "error" | "ignore" | "stream";
   readonly #external: readonly TypeRef[];
+  readonly #memory: MemoryOptions;
   readonly #steps = new Map<string, StepDefinition>();
   #plan: Plan | undefined;
   /** Only for the compiler: what flows in and out. */
-  declare protected readonly flow: { input: Input; result: Result; accepted: Accepted; emitted: Emitted };
+  declare protected readonly flow: { input: Input; result: Result; state: State; accepted: Accepted; emitted: Emitted };
 
-  /** @throws DefinitionError for bad options */
-  constructor(name: string, options: WorkflowOptions = {}) {
+  /** @throws DefinitionError for bad options, UnserializableError for an initial state that cannot be stored */
+  constructor(name: string, options: WorkflowOptions<State> = {}) {
     if (typeof name !== "string" || name === "") throw new DefinitionError(`A workflow's name is a non-empty string, not ${describe(name)}.`);
     const refuse = (why: string): never => {
       throw new DefinitionError(`Workflow "${name}": ${why}`);
     };
     if (!isPlainObject(options)) refuse(`the options are an object, not ${describe(options)}.`);
-    const { version = 1, unhandledEvents = "error", external = [], ...unknown } = options;
+    const { version = 1, unhandledEvents = "error", external = [], state, session, sessionPausePolicy, types, migrate, verify, ...unknown } = options;
     const extra = Object.keys(unknown)[0];
-    if (extra !== undefined) refuse(`there is no option "${extra}". Known: version, unhandledEvents, external.`);
+    if (extra !== undefined)
+      refuse(`there is no option "${extra}". Known: version, state, session, sessionPausePolicy, unhandledEvents, external, types, migrate, verify.`);
     if (!Number.isSafeInteger(version) || version < 1) refuse(`"version" is a whole number from 1 up, not ${describe(version)}.`);
     if (unhandledEvents !== "error" && unhandledEvents !== "ignore" && unhandledEvents !== "stream")
       refuse(`"unhandledEvents" is "error", "ignore" or "stream", not ${describe(unhandledEvents)}.`);
     if (!Array.isArray(external)) refuse(`"external" is an array of event classes, not ${describe(external)}.`);
+    this.#memory = memoryOptions(options, refuse);
     this.name = name;
     this.version = version;
     this.#unhandled = unhandledEvents;
     this.#external = external.map((one) => typeRef(`Workflow "${name}", external`, one));
     for (const [method, { accepts, options, name: step = method }] of methodSteps(this)) {
       this.step(step, accepts as string, options, (event, ctx) =>
-        (this as unknown as Record<string, (event: unknown, ctx: Context) => StepResult>)[method]!(event, ctx),
+        (this as unknown as Record<string, (event: unknown, ctx: Context<State>) => StepResult>)[method]!(event, ctx),
       );
     }
   }
@@ -68,12 +79,12 @@ export class Workflow<Input = unknown, Result = unknown, Accepted extends string
    * @param run gets the event and the context; returns an event, an array (a fan-out) or nothing, or is an async generator (2.1)
    * @throws DefinitionError for a duplicate name, bad options, or after the first run (2.6)
    */
-  step<const A extends Accepts, R extends StepResult>(name: string, accepts: A, run: (event: Received<A>, ctx: Context) => R): Next<this, A, R>;
+  step<const A extends Accepts, R extends StepResult>(name: string, accepts: A, run: (event: Received<A>, ctx: Context<State>) => R): Next<this, A, R>;
   step<const A extends Accepts, R extends StepResult>(
     name: string,
     accepts: A,
     options: StepOptions,
-    run: (event: Received<A>, ctx: Context) => R,
+    run: (event: Received<A>, ctx: Context<State>) => R,
   ): Next<this, A, R>;
   step(name: string, accepts: unknown, ...rest: unknown[]): unknown {
     if (this.#plan !== undefined)
@@ -115,7 +126,14 @@ export class Workflow<Input = unknown, Result = unknown, Accepted extends string
   #compiled(): Plan {
     const plan = this.#plan;
     if (plan?.usable) return plan;
-    this.#plan = compile({ name: this.name, version: this.version, unhandled: this.#unhandled, external: this.#external, steps: [...this.#steps.values()] });
+    this.#plan = compile({
+      name: this.name,
+      version: this.version,
+      unhandled: this.#unhandled,
+      external: this.#external,
+      steps: [...this.#steps.values()],
+      memory: this.#memory,
+    });
     return this.#plan;
   }
 }
@@ -165,10 +183,11 @@ type Routed<W, Accepted extends string, Emitted extends string> = string extends
       ? W
       : W & Unhandled<Exclude<Emitted, Accepted>>;
 type Next<W, A, R> =
-  W extends Workflow<infer I, infer Res, infer Acc, infer Em>
+  W extends Workflow<infer I, infer Res, infer S, infer Acc, infer Em>
     ? Workflow<
         [StartPayload<A>] extends [never] ? I : StartPayload<A>,
         unknown extends Res ? ([ResultOf<Emits<R>>] extends [never] ? Res : ResultOf<Emits<R>>) : Res | ResultOf<Emits<R>>,
+        S,
         (string extends Acc ? never : Acc) | AcceptedTypes<A>,
         Em | MustAccept<Emits<R>>
       >

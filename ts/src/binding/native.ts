@@ -13,6 +13,7 @@ export function nativeBinding(addon: Addon): Binding {
   const view = new Int32Array(addon.buffer());
   return {
     kind: "native",
+    session: "json",
     buffer: () => view,
     exchange: addon.exchangeFunction(),
     compile: addon.compile,

@@ -8,14 +8,17 @@ function addonPackages({ platform, arch }: NodeJS.Process): string[] {
   return triples.map((triple) => `@blazen/node-${triple}`);
 }
 
-/** Native, else WASM; `BLAZEN_BINDING` pins one of them. */
+/** Native, else WASM, in which a program means the same (6.3); `BLAZEN_BINDING` pins one of them. */
 export function nodeSources(require: NodeJS.Require): Source[] {
   const native = addonPackages(process).map((name) => ({ name, load: () => nativeBinding(require(name) as Addon) }));
-  const wasm = { name: "@blazen/wasm", load: () => wasmBinding((require("@blazen/wasm") as typeof import("@blazen/wasm")).instance()) };
+  const wasm = (session: "json" | "live") => ({
+    name: "@blazen/wasm",
+    load: () => wasmBinding((require("@blazen/wasm") as typeof import("@blazen/wasm")).instance(), session),
+  });
   const pinned = process.env["BLAZEN_BINDING"];
-  if (pinned === undefined || pinned === "") return [...native, wasm];
+  if (pinned === undefined || pinned === "") return [...native, wasm("json")];
   if (pinned === "native") return native;
-  if (pinned === "wasm") return [wasm];
+  if (pinned === "wasm") return [wasm("live")];
   const refuse = (): never => {
     throw new Error(`BLAZEN_BINDING is "native" or "wasm", not "${pinned}"`);
   };

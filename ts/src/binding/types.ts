@@ -1,6 +1,8 @@
 /** The core as a carrier offers it; docs/internal/boundary.md tells what goes through the buffer. */
 export interface Binding {
   readonly kind: "native" | "wasm";
+  /** How the session goes where the workflow does not say (6.3). */
+  readonly session: "json" | "live";
   /** The shared words. WASM gives a new view when its memory grew; the old one has length 0 then. */
   buffer(): Int32Array;
   exchange(): void;

@@ -1,0 +1,71 @@
+import { exchange, frame } from "./buffer";
+import type { Attempt } from "./context";
+import { soon } from "./dispatch";
+import { DefinitionError } from "./errors";
+import { IN_COMMIT } from "./generated/tables";
+import type { Run } from "./run";
+import { writeId } from "./settle";
+import { describe, isWellFormed } from "./values";
+
+/** The promise of what is done already. */
+export const DONE = Promise.resolve();
+
+/**
+ * Makes what an attempt wrote part of the run, in one stretch with the frames that `publish` writes: the one place where a
+ * commit may have to wait for something. So far nothing has: `publish` has run when this returns undefined.
+ *
+ * @throws (or as a rejection) what a function of `update` throws, and UnserializableError for what it gives: nothing is committed
+ */
+export function commitWrites(attempt: Attempt, publish: () => void): Promise<void> | undefined {
+  const { view } = attempt;
+  if (attempt.aborted) view?.drop();
+  const changes = view?.changes();
+  // The functions of updates are the user's: they may have ended the attempt.
+  if (view !== undefined && changes !== undefined && attempt.invocation >= 0 && !attempt.aborted) view.apply(changes);
+  publish();
+  return undefined;
+}
+
+/** The same while the step goes on: after the commit points before it, and the attempt fails when it fails (4.2). */
+export function commitPoint(attempt: Attempt, publish: () => void): Promise<void> {
+  const before = attempt.view?.pending;
+  let point: Promise<void> | undefined;
+  if (before !== undefined) point = before.then(() => commitWrites(attempt, publish));
+  else {
+    try {
+      point = commitWrites(attempt, publish);
+    } catch (error) {
+      point = Promise.reject(error);
+    }
+  }
+  if (point === undefined) return DONE;
+  // Nobody need await it: the attempt does.
+  point.catch(() => {});
+  attempt.state.pending = point;
+  return point;
+}
+
+/** `ctx.commit`: a commit point without an event. */
+export function commitNow(attempt: Attempt, run: Run, id: string | undefined): Promise<void> {
+  checkId(id, `Step "${attempt.stepName}", ctx.commit`);
+  if (drops(attempt, run, id)) return DONE;
+  return commitPoint(attempt, () => {
+    if (attempt.invocation < 0) return;
+    writeId(run, id);
+    frame(IN_COMMIT, attempt.invocation, 0, 0);
+    exchange(run);
+    soon(run);
+  });
+}
+
+/** True for a commit point that changes nothing: the run knows its id, or the attempt's fan-out is over. Its writes are dropped. */
+export function drops(attempt: Attempt, run: Run, id: string | undefined): boolean {
+  if (!attempt.aborted && (id === undefined || run.ids?.has(id) !== true)) return false;
+  attempt.view?.drop();
+  return true;
+}
+
+export function checkId(id: unknown, caller: string): void {
+  if (id === undefined || (typeof id === "string" && id !== "" && isWellFormed(id))) return;
+  throw new DefinitionError(`${caller}: an id is a non-empty string of well-formed Unicode, not ${describe(id)}.`);
+}
