@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -243,6 +244,10 @@ describe("round trips (6.2)", () => {
       expect(bytesOf(back)).toEqual([1, 2]);
       expect(back.buffer.byteLength).toBe(2);
     });
+    test.skipIf(!("Float16Array" in globalThis))("of half floats, where there are any", () => {
+      const { Float16Array } = globalThis as unknown as { Float16Array: new (items: number[]) => Float32Array };
+      expect(there(new Float16Array([1.5, -2]))).toEqual(new Float16Array([1.5, -2]));
+    });
     test("of no bytes, and of a resizable buffer as it is now", () => {
       expect(there(new Uint8Array(0)).length).toBe(0);
       expect(there([new Uint32Array(new ArrayBuffer(8), 8)])[0].length).toBe(0);
@@ -282,6 +287,17 @@ describe("round trips (6.2)", () => {
     });
   });
 
+  test("numbers go by the order in which a reader meets objects", () => {
+    const shared = { a: 1 };
+    const error = Object.assign(new Error("x", { cause: [shared] }), { z: [[]], 1: shared, code: [shared] });
+    Object.defineProperty(error, "message", { value: { shared } });
+    Object.defineProperty(error, "name", { value: [0] });
+    const back = there({ error, again: [shared, error] });
+    expect(back.again[1]).toBe(back.error);
+    for (const one of [back.error.cause[0], back.error[1], back.error.message.shared, back.error.code[0]]) expect(one).toBe(back.again[0]);
+    expect(back.error.name).toEqual([0]);
+  });
+
   test("accessors are read once, symbol keys and an array's named properties left out", () => {
     let reads = 0;
     const once = (target: object, key: string | number) => Object.defineProperty(target, key, { enumerable: true, get: () => [reads++] });
@@ -305,6 +321,8 @@ describe("round trips (6.2)", () => {
   test("a proxy is stored as what it looks like", () => {
     expect(there(new Proxy({ a: [1] }, {}))).toEqual({ a: [1] });
     expect(there(new Proxy([1, 2], {}))).toEqual([1, 2]);
+    const backwards = new Proxy(holes(3, { 1: "a", 2: "b" }), { ownKeys: () => ["length", "2", "1"] });
+    expect(isDeepStrictEqual(there(backwards), holes(3, { 1: "a", 2: "b" }))).toBe(true);
   });
 
   test("encodeFields takes any object's own fields as those of a plain one", () => {
@@ -723,5 +741,29 @@ describe("hostile trees are refused whole", () => {
       }),
       { numRuns: 3000 },
     );
+  });
+});
+
+describe("docs/format.md", () => {
+  const chapter = readFileSync(new URL("../../docs/format.md", import.meta.url), "utf8").split("\n## ")[1]!;
+  class AgentState {
+    turns = 0;
+    static readonly [Symbol.for("blazen.state")] = true;
+    static readonly meta = { name: "AgentState" };
+  }
+  const listed = new Types([money, AgentState]);
+
+  test("numbers every kind", () => {
+    const numbered = [...chapter.matchAll(/^### (\d+)\. (.*)$/gm)].map(([, number, name]) => [Number(number), name!.replaceAll("`", "")] as const);
+    expect(numbered.map(([number]) => number)).toEqual(numbered.map((_, at) => at + 1));
+    const source = ["encode", "buffers", "kinds"].map((file) => readFileSync(new URL(`../../ts/src/codec/${file}.ts`, import.meta.url), "utf8")).join("");
+    const kinds = new Set([...source.matchAll(/\$: "([a-z]+)"/g)].map(([, kind]) => kind!));
+    expect(numbered.map(([, name]) => name).sort()).toEqual(["JSON values", ...kinds].sort());
+  });
+  test.each([...chapter.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => [json!.slice(0, 60), json!]))("%s", (_, json) => {
+    const encoded = { tree: JSON.parse(json), bytes: json.includes('"bytes"') ? [new Uint8Array(8)] : undefined };
+    const again = encode(decode(encoded, listed), "x", listed);
+    expect(JSON.stringify(again.tree)).toBe(JSON.stringify(encoded.tree));
+    expect(encodedEqual(again, encoded)).toBe(true);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, isPlainObject } from "../values";
+import { define } from "./define";
 import { DecodeError } from "./error";
 import { DEEPEST, type Encoded, ERRORS, type Tagged, VIEWS } from "./kinds";
 import { migrated } from "./migrate";
@@ -268,9 +269,6 @@ export function assignFields(instance: object, stored: object, transient: readon
   for (const [key, value] of Object.entries(stored)) if (!transient?.includes(key)) define(instance, key, value);
 }
 
-function define(target: object, key: string, value: unknown): void {
-  Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
-}
 function hide(target: object, key: string, value: unknown): void {
   Object.defineProperty(target, key, { value, writable: true, enumerable: false, configurable: true });
 }

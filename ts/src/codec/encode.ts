@@ -1,6 +1,7 @@
 import { UnserializableError } from "../errors";
 import { describe, isWellFormed } from "../values";
 import { BufferTable } from "./buffers";
+import { define } from "./define";
 import { DEEPEST, type Encoded, ERROR_NAMES, NODE_BUFFER, type Tagged, UNDEFINED, VIEW_NAMES } from "./kinds";
 import { HERE, Inside, type Segment, shortened, written } from "./segments";
 import { type CodecEntry, isStateClass, type StateClass, type Types, versionOf } from "./types";
@@ -175,11 +176,12 @@ class Encoder {
   /** An array with a hole; `before` are the items before it. Visits what is there, as there may be billions of holes. */
   #sparse(value: readonly unknown[], length: number, before: readonly unknown[]): Tagged {
     const items: unknown[] = before.flatMap((tree, at) => [at, tree]);
-    // Own index keys come first, in ascending order.
-    for (const key of Object.getOwnPropertyNames(value)) {
-      const at = Number(key);
-      if (!(at < length) || String(at >>> 0) !== key) break;
-      if (at < before.length) continue;
+    const isAhead = (at: number) => at >= before.length && at < length;
+    // Other than a proxy's, own index keys are in order already.
+    const indices = Object.getOwnPropertyNames(value)
+      .filter((key) => String(Number(key) >>> 0) === key)
+      .map(Number);
+    for (const at of indices.filter(isAhead).sort((a, b) => a - b)) {
       this.#at[this.#depth] = at;
       items.push(at, this.#value(value[at], at));
     }
@@ -263,7 +265,7 @@ class Encoder {
 
   #error(value: Error, prototype: object): Tagged {
     const tree: Tagged = { $: "error", type: ERROR_NAMES.get(prototype) ?? "Error" };
-    const fields: Record<string, unknown> = {};
+    const own: Record<string, unknown> = {};
     const others = new Set(Object.keys(value));
     const read = (key: string): unknown => {
       others.delete(key);
@@ -273,17 +275,17 @@ class Encoder {
     for (const key of ["name", "message", "stack"]) {
       const text = read(key);
       if (typeof text === "string") tree[key] = text;
-      else if (text !== undefined) fields[key] = this.#value(text, key);
+      else if (text !== undefined) own[key] = text;
     }
     if (Object.hasOwn(value, "cause")) tree["cause"] = this.#value(read("cause"), "cause");
     if (value instanceof AggregateError) tree["errors"] = this.#value(read("errors"), "errors");
-    for (const key of others) this.#put(fields, key, read(key));
+    for (const key of others) define(own, key, read(key));
     // A `code` may be the class's, as a DOMException's is.
-    if (!Object.hasOwn(fields, "code") && "code" in value) this.#put(fields, "code", read("code"));
-    tree["fields"] = fields;
+    if (!Object.hasOwn(own, "code") && "code" in value) own["code"] = read("code");
+    // Encoded when all are there, in the order that a reader finds: index keys come before others.
+    tree["fields"] = this.#fields(own);
     return tree;
   }
-
   #class(value: object, { name, encode }: CodecEntry): Tagged {
     const outer = this.#codecLevel;
     this.#codecLevel = this.#depth;
@@ -302,16 +304,11 @@ class Encoder {
           `a field with a store (storeBy) of a ${name} within another value`,
           `storeBy works for a state set under a key of its own: ctx.set(key, state).`,
         );
-      this.#put(fields, key, (value as Record<string, unknown>)[key]);
+      if (!wellFormed(key)) this.#refuseKey(key);
+      define(fields, key, this.#value((value as Record<string, unknown>)[key], key));
     }
     return { $: "state", name, version: versionOf(type), fields };
   }
-  /** Defined, as assigning to `__proto__` would call its setter. */
-  #put(fields: Record<string, unknown>, key: string, field: unknown): void {
-    if (!wellFormed(key)) this.#refuseKey(key);
-    Object.defineProperty(fields, key, { value: this.#value(field, key), writable: true, enumerable: true, configurable: true });
-  }
-
   #reference(number: number): Tagged {
     if (this.types.size > 0) this.#checkCycle(number);
     this.#refers = true;
