@@ -11,6 +11,14 @@ export interface WasmCore {
   compile(definition: string): number;
   dropPlan(plan: number): void;
   lastError(): string;
+  /** A run as a snapshot's bytes; undefined: \`lastError\` tells why not, here and below. */
+  save(run: number, document: string, blob: Uint8Array): Uint8Array | undefined;
+  parse(source: Uint8Array): Uint8Array | undefined;
+  text(snapshot: Uint8Array): string | undefined;
+  document(snapshot: Uint8Array): string | undefined;
+  upgrade(snapshot: Uint8Array, upgrade: string, blob: Uint8Array): Uint8Array | undefined;
+  restore(plan: number, snapshot: Uint8Array): number;
+  verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | undefined;
 }
 `;
 
@@ -32,7 +40,7 @@ export async function writePackage(bindgen, out) {
     write: false,
     target: "es2022",
   });
-  const body = `function instantiate(module) {\n${glue.outputFiles[0].text}\nconst { memory } = core.initSync({ module });\nconst { bufferOffset, bufferWords, exchange, compile, dropPlan, lastError } = core;\nreturn { memory, bufferOffset, bufferWords, exchange, compile, dropPlan, lastError };\n}\n`;
+  const body = `function instantiate(module) {\n${glue.outputFiles[0].text}\nconst { memory } = core.initSync({ module });\nreturn { ...core, memory };\n}\n`;
   write("glue.js", `export ${body}`);
   write("glue.d.ts", `${TYPES}/** A fresh instance. */\nexport declare function instantiate(module: WebAssembly.Module): WasmCore;\n`);
   write("glue.cjs", `${body}exports.instantiate = instantiate;\n`);

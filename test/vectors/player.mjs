@@ -128,7 +128,7 @@ class Player {
     else if (verb === "Key") this.#keys[a] = b === "-" ? this.#error(c) : Number(b);
     else if (verb === "Id") this.#id = { id: `id ${a}` };
     else if (verb === "Emit") call.staged.push(this.#event(b, c));
-    else if (verb === "Commit") call.commit();
+    else if (verb === "Yield") call.commit();
     else if (verb === "Send") this.#send(call, this.#event(b, c));
     else if (verb === "External") this.#promised(this.#handler.send(this.#event(a, b), this.#takeId()));
     else if (verb === "Cancel") this.#promised(this.#handler.cancel(undefined, { grace: 0 }));
@@ -263,7 +263,7 @@ function modes(play) {
   for (const { in: lines, out } of play) {
     for (const [verb, invocation] of lines.map(words)) {
       const at = current.get(invocation);
-      if (verb === "Commit") calls[at] = "generator";
+      if (verb === "Yield") calls[at] = "generator";
       else if (verb === "Fan" && calls[at] === "value") calls[at] = "array";
     }
     for (const [verb, invocation] of out.map(words)) if (verb === "Invoke") current.set(invocation, calls.push("value") - 1);

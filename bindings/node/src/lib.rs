@@ -29,12 +29,54 @@ fn with<T>(call: impl FnOnce(&mut Instance) -> T) -> T {
 /// A plan's id, or the negative number of an error that `lastError` tells.
 #[napi]
 pub fn compile(definition: String) -> i32 {
-    with(|instance| {
-        catch_unwind(AssertUnwindSafe(|| instance.core.compile(&definition))).unwrap_or_else(|panic| {
-            instance.core.poison(-1, &message(&*panic));
-            -ERR_INTERNAL
-        })
-    })
+    caught(|core| core.compile(&definition)).unwrap_or(-ERR_INTERNAL)
+}
+
+/// A call that is not on the hot path; a panic is an error that `lastError` tells.
+fn caught<T>(call: impl FnOnce(&mut Core) -> T) -> Option<T> {
+    with(|Instance { core, .. }| catch_unwind(AssertUnwindSafe(|| call(core))).map_err(|panic| core.poison(-1, &message(&*panic))).ok())
+}
+
+/// The run in a snapshot's binary form; null: `lastError` tells why not.
+#[napi]
+pub fn save(run: i32, document: String, blob: &[u8]) -> Option<Buffer> {
+    caught(|core| core.save(run, &document, blob)).flatten().map(Buffer::from)
+}
+
+/// The binary form of a snapshot in any form.
+#[napi]
+pub fn parse(source: &[u8]) -> Option<Buffer> {
+    caught(|core| core.parse(source)).flatten().map(Buffer::from)
+}
+
+/// The text form of a snapshot.
+#[napi]
+pub fn text(snapshot: &[u8]) -> Option<String> {
+    caught(|core| core.text(snapshot)).flatten()
+}
+
+/// JSON of what the host keeps of a snapshot.
+#[napi]
+pub fn document(snapshot: &[u8]) -> Option<String> {
+    caught(|core| core.document(snapshot)).flatten()
+}
+
+/// The snapshot with what the host has upgraded.
+#[napi]
+pub fn upgrade(snapshot: &[u8], upgrade: String, blob: &[u8]) -> Option<Buffer> {
+    caught(|core| core.upgrade(snapshot, &upgrade, blob)).flatten().map(Buffer::from)
+}
+
+/// The handle of a run that goes on from a snapshot, or the negative number of an error.
+#[napi]
+pub fn restore(plan: i32, snapshot: &[u8]) -> i32 {
+    caught(|core| core.restore(plan, snapshot)).unwrap_or(-ERR_INTERNAL)
+}
+
+/// The member of a run that its snapshot has lost, or an empty text.
+#[napi]
+pub fn verify(plan: i32, run: i32, snapshot: &[u8], unbegun: &[u32]) -> Option<String> {
+    caught(|core| core.verify(plan, run, snapshot, unbegun)).flatten()
 }
 
 #[napi]

@@ -26,6 +26,48 @@ pub fn compile(definition: &str) -> i32 {
     with(|instance| instance.core.compile(definition))
 }
 
+/// The run in a snapshot's binary form; undefined: `lastError` tells why not.
+#[wasm_bindgen]
+pub fn save(run: i32, document: &str, blob: &[u8]) -> Option<Vec<u8>> {
+    with(|instance| instance.core.save(run, document, blob))
+}
+
+/// The binary form of a snapshot in any form.
+#[wasm_bindgen]
+pub fn parse(source: &[u8]) -> Option<Vec<u8>> {
+    with(|instance| instance.core.parse(source))
+}
+
+/// The text form of a snapshot.
+#[wasm_bindgen]
+pub fn text(snapshot: &[u8]) -> Option<String> {
+    with(|instance| instance.core.text(snapshot))
+}
+
+/// JSON of what the host keeps of a snapshot.
+#[wasm_bindgen]
+pub fn document(snapshot: &[u8]) -> Option<String> {
+    with(|instance| instance.core.document(snapshot))
+}
+
+/// The snapshot with what the host has upgraded.
+#[wasm_bindgen]
+pub fn upgrade(snapshot: &[u8], upgrade: &str, blob: &[u8]) -> Option<Vec<u8>> {
+    with(|instance| instance.core.upgrade(snapshot, upgrade, blob))
+}
+
+/// The handle of a run that goes on from a snapshot, or the negative number of an error.
+#[wasm_bindgen]
+pub fn restore(plan: i32, snapshot: &[u8]) -> i32 {
+    with(|instance| instance.core.restore(plan, snapshot))
+}
+
+/// The member of a run that its snapshot has lost, or an empty text.
+#[wasm_bindgen]
+pub fn verify(plan: i32, run: i32, snapshot: &[u8], unbegun: &[u32]) -> Option<String> {
+    with(|instance| instance.core.verify(plan, run, snapshot, unbegun))
+}
+
 #[wasm_bindgen(js_name = dropPlan)]
 pub fn drop_plan(plan: i32) {
     with(|instance| instance.core.drop_plan(plan));

@@ -6,8 +6,9 @@ use crate::error::CoreError;
 use crate::frame::{BUFFER_WORDS, Frame, HEADER, NONE, Output, ROOM, WORDS};
 use crate::generated::{ERR_INTERNAL, IN_CLOSE, IN_PANIC, IN_START};
 use crate::plan::Plan;
-use crate::run::Run;
+use crate::run::{Run, compatible};
 use crate::slab::Slab;
+use crate::snapshot;
 
 /// Finished runs kept for their memory: a run that starts allocates nothing while there are any.
 const SPARE: usize = 64;
@@ -38,6 +39,81 @@ impl Core {
     /// Forgets a plan; its runs keep it until they end.
     pub fn drop_plan(&mut self, plan: i32) {
         self.plans.remove(plan as u32);
+    }
+
+    /// A run in a snapshot's binary form; None: `last_error` tells why not. The run goes on either way.
+    pub fn save(&mut self, run: i32, document: &str, blob: &[u8]) -> Option<Vec<u8>> {
+        let saved = match self.runs.get(run as u32) {
+            Some(run) => run.save(document, blob),
+            None => Err(CoreError::internal(format!("there is no run {run}"))),
+        };
+        self.told(saved)
+    }
+
+    /// The binary form of a snapshot in any form, its checksum and header being right.
+    pub fn parse(&mut self, source: &[u8]) -> Option<Vec<u8>> {
+        let parsed = if snapshot::is_binary(source) {
+            snapshot::read(source).map(|_| source.to_owned())
+        } else {
+            match std::str::from_utf8(source) {
+                Ok(text) => snapshot::from_text(text),
+                Err(_) => Err(snapshot::damaged("it is neither the binary form nor UTF-8")),
+            }
+        };
+        self.told(parsed)
+    }
+
+    /// The text form of a snapshot in its binary form.
+    pub fn text(&mut self, bytes: &[u8]) -> Option<String> {
+        let text = snapshot::read(bytes).map(|snapshot| snapshot::to_text(&snapshot));
+        self.told(text)
+    }
+
+    /// JSON of what the host keeps of a snapshot (`docs/internal/boundary.md`).
+    pub fn document(&mut self, bytes: &[u8]) -> Option<String> {
+        let document = snapshot::read(bytes).and_then(|snapshot| snapshot::document(&snapshot, bytes));
+        self.told(document)
+    }
+
+    /// A snapshot with the events, entries and step names that the host's upgrade gives.
+    pub fn upgrade(&mut self, bytes: &[u8], upgrade: &str, blob: &[u8]) -> Option<Vec<u8>> {
+        let upgraded = snapshot::read(bytes).and_then(|snapshot| snapshot::upgrade(snapshot, upgrade, blob));
+        self.told(upgraded)
+    }
+
+    /// The handle of a run that goes on from a snapshot with the first exchange, or the negative number of an error.
+    pub fn restore(&mut self, plan: i32, bytes: &[u8]) -> i32 {
+        match self.restored(plan, bytes) {
+            Ok(run) => self.runs.insert(run) as i32,
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn restored(&self, plan: i32, bytes: &[u8]) -> Result<Box<Run>, CoreError> {
+        let plan = self.plans.get(plan as u32).ok_or_else(|| CoreError::internal(format!("there is no plan {plan}")))?;
+        let snapshot = snapshot::read(bytes)?;
+        compatible(plan, &snapshot)?;
+        Run::restore(plan.clone(), &snapshot)
+    }
+
+    /// The member of a run that its snapshot has lost; empty: none. None: `last_error` tells why it cannot be restored.
+    pub fn verify(&mut self, plan: i32, run: i32, bytes: &[u8], unbegun: &[u32]) -> Option<String> {
+        let difference = match (self.restored(plan, bytes), self.runs.get(run as u32)) {
+            (Ok(restored), Some(run)) => Ok(run.difference(&restored, &unbegun.iter().copied().collect()).unwrap_or_default().to_owned()),
+            (Err(error), _) => Err(error),
+            (_, None) => Err(CoreError::internal(format!("there is no run {run}"))),
+        };
+        self.told(difference)
+    }
+
+    fn told<T>(&mut self, outcome: Result<T, CoreError>) -> Option<T> {
+        match outcome {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fail(&error);
+                None
+            }
+        }
     }
 
     /// JSON of the last failure: `{ code, message, step?, type?, lacking? }`.

@@ -4,11 +4,19 @@ use serde::Deserialize;
 
 #[derive(Deserialize)]
 pub struct Definition {
+    #[serde(default)]
+    pub name: String,
+    #[serde(default = "one")]
+    pub version: u64,
     pub unhandled: Unhandled,
     pub types: Vec<String>,
     #[serde(default)]
     pub external: Vec<u32>,
     pub steps: Vec<StepDefinition>,
+}
+
+fn one() -> u64 {
+    1
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]

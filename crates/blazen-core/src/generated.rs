@@ -13,6 +13,8 @@ pub const IN_DURABLE: i32 = 10;
 pub const IN_CANCEL: i32 = 11;
 pub const IN_CLOSE: i32 = 12;
 pub const IN_PANIC: i32 = 13;
+pub const IN_PAUSE: i32 = 14;
+pub const IN_KEYED: i32 = 15;
 
 pub const CMD_ARG: i32 = 1;
 pub const CMD_INVOKE: i32 = 2;
@@ -22,6 +24,8 @@ pub const CMD_ABORT: i32 = 5;
 pub const CMD_WAITING: i32 = 6;
 pub const CMD_FINISH: i32 = 7;
 pub const CMD_FAIL: i32 = 8;
+pub const CMD_AGAIN: i32 = 9;
+pub const CMD_YIELDED: i32 = 10;
 
 pub const ERR_DEFINITION: i32 = 100;
 pub const ERR_EVENT_VALIDATION: i32 = 101;

@@ -14,6 +14,7 @@ mod generated;
 mod plan;
 mod run;
 mod slab;
+mod snapshot;
 
 pub use crate::core::Core;
 pub use crate::frame::BUFFER_WORDS;

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::definition::{Accepts, Definition, Rest, Unhandled};
+use serde::{Deserialize, Serialize};
+
+use crate::definition::{Accepts, Definition, Rest, StepDefinition, Unhandled};
 use crate::error::CoreError;
 
 pub const START: u32 = 0;
@@ -13,6 +15,8 @@ pub type TypeId = u32;
 pub type StepId = u32;
 
 pub struct Plan {
+    pub name: String,
+    pub version: u64,
     pub types: Vec<String>,
     pub steps: Vec<Step>,
     /// By type: the steps that accept it, in registration order.
@@ -33,6 +37,28 @@ pub struct Step {
     pub pool: Option<u32>,
     /// The collects that name this step in `of`: its fan-outs are scopes if there are any.
     pub collects: Vec<StepId>,
+    pub described: Described,
+}
+
+/// What a step accepts, by names: what a snapshot says of it.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Described {
+    pub name: String,
+    pub kind: Kind,
+    pub types: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keyed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Any,
+    All,
+    Collect,
 }
 
 pub enum Accept {
@@ -83,6 +109,8 @@ impl Plan {
             }
         }
         let mut plan = Self {
+            name: definition.name.clone(),
+            version: definition.version,
             steps: Vec::with_capacity(definition.steps.len()),
             accepting: vec![Vec::new(); count],
             only: vec![None; count],
@@ -140,7 +168,8 @@ impl Plan {
                     plan.accepting[*ty as usize].push(id);
                 }
             }
-            plan.steps.push(Step { name: step.name.clone(), accepts, pool, collects: Vec::new() });
+            let described = describe(step, &definition.types);
+            plan.steps.push(Step { name: step.name.clone(), accepts, pool, collects: Vec::new(), described });
         }
         for (step, collects) in plan.steps.iter_mut().zip(collects) {
             step.collects = collects;
@@ -193,9 +222,23 @@ impl Plan {
         self.only.get(ty as usize).copied().flatten()
     }
 
+    pub fn step(&self, name: &str) -> Option<StepId> {
+        self.steps.iter().position(|step| step.name == name).map(|id| id as StepId)
+    }
+
     pub fn accepting(&self, ty: TypeId) -> &[StepId] {
         self.accepting.get(ty as usize).map_or(&[], Vec::as_slice)
     }
+}
+
+fn describe(step: &StepDefinition, names: &[String]) -> Described {
+    let (kind, keyed, of) = match &step.accepts {
+        Accepts::Any { .. } => (Kind::Any, false, None),
+        Accepts::All { keyed, .. } => (Kind::All, *keyed, None),
+        Accepts::Collect { of, .. } => (Kind::Collect, false, of.clone()),
+    };
+    let types = step.accepts.types().iter().map(|ty| names[*ty as usize].clone()).collect();
+    Described { name: step.name.clone(), kind, types, keyed, of }
 }
 
 fn join(types: &[TypeId], keyed: bool) -> Join {

@@ -1,12 +1,16 @@
 //! One execution: everything it holds is plain data, so that a snapshot is a walk over it.
 
 mod collect;
+mod compatible;
 mod hop;
 mod join;
+mod restore;
 mod route;
+mod save;
 mod scope;
 mod settle;
 mod stall;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -18,7 +22,10 @@ use crate::plan::{Accept, Join, Plan, START, StepId, TypeId};
 use crate::slab::Slab;
 
 use collect::{Gathered, Given};
+pub use compatible::compatible;
 use join::JoinState;
+pub use restore::entry;
+pub use save::{Bytes, CollectEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry, add_bytes};
 use scope::Scope;
 use settle::Invocation;
 
@@ -95,6 +102,19 @@ pub struct Run {
     next_id: Option<u32>,
     commit: u64,
     durable: u64,
+    /// Number of the next invocation; of the one that the host will call next if it is told nothing.
+    next_seq: u64,
+    called: u64,
+    /// The latest fan-out's number; the root has 0.
+    next_opened: u64,
+    /// Number of the next event that comes to a join or collect.
+    next_arrival: u64,
+    /// The place of the queue's first entry among all that were ever in it.
+    queue_head: u64,
+    /// It comes from a snapshot and has not gone on yet: what had not settled is to be called again.
+    restored: bool,
+    /// Nothing is dispatched; what settles and comes is taken in.
+    paused: bool,
     /// Invocations whose outcome matters.
     live: u32,
     /// The host knows that nothing is left but events from outside.
@@ -142,6 +162,13 @@ impl Run {
         self.sent.clear();
         self.next_id = None;
         self.commit = 0;
+        self.next_seq = 0;
+        self.called = 0;
+        self.next_opened = 0;
+        self.next_arrival = 0;
+        self.queue_head = 0;
+        self.restored = false;
+        self.paused = false;
         self.live = 0;
         self.idle = false;
         self.over = false;
@@ -155,7 +182,7 @@ impl Run {
             IN_EMIT => self.handle_emit(a as u32, b as u32, c as u32),
             IN_SETTLE => self.handle_settle(a as u32, b, c, out),
             IN_FAN => self.handle_fan(a as u32),
-            IN_COMMIT => self.handle_commit(a as u32, out),
+            IN_COMMIT => self.handle_commit(a as u32, b == 1, out),
             IN_SEND => self.handle_send(a as u32, b as u32, c as u32, out),
             IN_EXTERNAL => self.handle_external(a as u32, b as u32, out),
             IN_KEY => self.handle_key(a as u32, b, c),
@@ -163,6 +190,11 @@ impl Run {
                 self.next_id = Some(a as u32);
                 Ok(())
             }
+            IN_PAUSE => {
+                self.paused = a == 1;
+                Ok(())
+            }
+            IN_KEYED => self.handle_keyed(a as u32),
             IN_DURABLE => {
                 self.durable = u64::try_from(a).map_err(|_| CoreError::internal(format!("{a} is no commit")))?;
                 Ok(())
@@ -185,6 +217,15 @@ impl Run {
         Ok(())
     }
 
+    /// After a resume: the keys before this frame are of an event that the run holds.
+    fn handle_keyed(&mut self, slot: Slot) -> Result<(), CoreError> {
+        if self.slots.get(slot as usize).is_none_or(|count| *count == 0) {
+            return Err(CoreError::internal(format!("nothing is in slot {slot}")));
+        }
+        self.keep_keys(slot);
+        Ok(())
+    }
+
     /// An event from outside belongs to the run itself (1.8).
     fn handle_external(&mut self, ty: TypeId, slot: Slot, out: &mut Output<'_>) -> Result<(), CoreError> {
         self.hold(slot)?;
@@ -203,6 +244,11 @@ impl Run {
     /// True if the id before this frame has been used; it is used from now on.
     fn known_id(&mut self) -> bool {
         self.next_id.take().is_some_and(|id| !self.sent.insert(id))
+    }
+
+    fn arrive(&mut self) -> u64 {
+        self.next_arrival += 1;
+        self.next_arrival - 1
     }
 
     fn keep_keys(&mut self, slot: Slot) {

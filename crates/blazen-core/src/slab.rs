@@ -1,24 +1,71 @@
-//! Values under small integers that are used again, the last freed first: plain data with an order that a snapshot can keep.
+//! Values under small integers that are used again, the lowest free one first: so what is there says all, and a snapshot
+//! has nothing to keep of the order in which things were freed.
+
+const BITS: usize = u64::BITS as usize;
 
 pub struct Slab<T> {
     entries: Vec<Option<T>>,
-    free: Vec<u32>,
+    /// A bit for each id below `entries.len()`: it is free.
+    free: Vec<u64>,
+    /// A bit for each word of `free`: it is not zero.
+    words: Vec<u64>,
+    len: usize,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new() }
+        Self { entries: Vec::new(), free: Vec::new(), words: Vec::new(), len: 0 }
     }
 }
 
 impl<T> Slab<T> {
+    #[inline]
     pub fn insert(&mut self, value: T) -> u32 {
-        if let Some(id) = self.free.pop() {
-            self.entries[id as usize] = Some(value);
-            return id;
+        self.len += 1;
+        if self.len <= self.entries.len()
+            && let Some(id) = self.take_lowest()
+        {
+            self.entries[id] = Some(value);
+            return id as u32;
         }
         self.entries.push(Some(value));
         (self.entries.len() - 1) as u32
+    }
+
+    fn take_lowest(&mut self) -> Option<usize> {
+        let group = self.words.iter().position(|word| *word != 0)?;
+        let at = group * BITS + self.words[group].trailing_zeros() as usize;
+        let bit = self.free[at].trailing_zeros() as usize;
+        self.free[at] &= self.free[at] - 1;
+        if self.free[at] == 0 {
+            self.words[group] &= self.words[group] - 1;
+        }
+        Some(at * BITS + bit)
+    }
+
+    fn set_free(&mut self, id: usize) {
+        let at = id / BITS;
+        let group = at / BITS;
+        if self.free.len() <= at {
+            self.free.resize(at + 1, 0);
+        }
+        if self.words.len() <= group {
+            self.words.resize(group + 1, 0);
+        }
+        self.free[at] |= 1 << (id % BITS);
+        self.words[group] |= 1 << (at % BITS);
+    }
+
+    /// Puts values under the ids they had, given in ascending order, into an empty slab.
+    pub fn restore(&mut self, values: impl IntoIterator<Item = (u32, T)>) {
+        for (id, value) in values {
+            while self.entries.len() < id as usize {
+                self.set_free(self.entries.len());
+                self.entries.push(None);
+            }
+            self.entries.push(Some(value));
+            self.len += 1;
+        }
     }
 
     pub fn get(&self, id: u32) -> Option<&T> {
@@ -29,14 +76,20 @@ impl<T> Slab<T> {
         self.entries.get_mut(id as usize)?.as_mut()
     }
 
+    #[inline]
     pub fn remove(&mut self, id: u32) -> Option<T> {
         let value = self.entries.get_mut(id as usize)?.take()?;
-        self.free.push(id);
+        self.set_free(id as usize);
+        self.len -= 1;
         Some(value)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.entries.iter().enumerate().filter_map(|(id, entry)| Some((id as u32, entry.as_ref()?)))
+    }
+
     pub fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
+        self.len
     }
 
     pub fn capacity(&self) -> usize {
@@ -46,5 +99,7 @@ impl<T> Slab<T> {
     pub fn clear(&mut self) {
         self.entries.clear();
         self.free.clear();
+        self.words.clear();
+        self.len = 0;
     }
 }

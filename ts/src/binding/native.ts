@@ -7,6 +7,13 @@ export interface Addon {
   compile(definition: string): number;
   dropPlan(plan: number): void;
   lastError(): string;
+  save(run: number, document: string, blob: Uint8Array): Uint8Array | null;
+  parse(source: Uint8Array): Uint8Array | null;
+  text(snapshot: Uint8Array): string | null;
+  document(snapshot: Uint8Array): string | null;
+  upgrade(snapshot: Uint8Array, upgrade: string, blob: Uint8Array): Uint8Array | null;
+  restore(plan: number, snapshot: Uint8Array): number;
+  verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | null;
 }
 
 export function nativeBinding(addon: Addon): Binding {
@@ -19,5 +26,12 @@ export function nativeBinding(addon: Addon): Binding {
     compile: addon.compile,
     drop: addon.dropPlan,
     lastError: addon.lastError,
+    save: (run, document, blob) => addon.save(run, document, blob) ?? undefined,
+    parse: (source) => addon.parse(source) ?? undefined,
+    text: (snapshot) => addon.text(snapshot) ?? undefined,
+    document: (snapshot) => addon.document(snapshot) ?? undefined,
+    upgrade: (snapshot, upgrade, blob) => addon.upgrade(snapshot, upgrade, blob) ?? undefined,
+    restore: addon.restore,
+    verify: (plan, run, snapshot, unbegun) => addon.verify(plan, run, snapshot, unbegun) ?? undefined,
   };
 }

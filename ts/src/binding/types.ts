@@ -11,4 +11,18 @@ export interface Binding {
   drop(plan: number): void;
   /** JSON: `{ code, message, step?, lacking? }`. */
   lastError(): string;
+  /** The snapshot of a run in its binary form, of which `document` is the host's part. Like the calls below undefined when `lastError` tells why not. */
+  save(run: number, document: string, blob: Uint8Array): Uint8Array | undefined;
+  /** The binary form of a snapshot in any form. */
+  parse(source: Uint8Array): Uint8Array | undefined;
+  /** The text form. */
+  text(snapshot: Uint8Array): string | undefined;
+  /** JSON of what the host keeps of a snapshot: docs/internal/boundary.md. */
+  document(snapshot: Uint8Array): string | undefined;
+  /** The snapshot with the events, entries and names of steps in `upgrade`. */
+  upgrade(snapshot: Uint8Array, upgrade: string, blob: Uint8Array): Uint8Array | undefined;
+  /** The handle of a run that goes on with its first exchange, or the negative number of an error. */
+  restore(plan: number, snapshot: Uint8Array): number;
+  /** The member of a run that its snapshot has lost; empty: none. */
+  verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | undefined;
 }

@@ -17,5 +17,12 @@ export function wasmBinding(core: WasmCore, session: Binding["session"] = "live"
     compile: core.compile,
     drop: core.dropPlan,
     lastError: core.lastError,
+    save: core.save,
+    parse: core.parse,
+    text: core.text,
+    document: core.document,
+    upgrade: core.upgrade,
+    restore: core.restore,
+    verify: core.verify,
   };
 }

@@ -8,6 +8,13 @@ declare module "@blazen/wasm" {
     compile(definition: string): number;
     dropPlan(plan: number): void;
     lastError(): string;
+    save(run: number, document: string, blob: Uint8Array): Uint8Array | undefined;
+    parse(source: Uint8Array): Uint8Array | undefined;
+    text(snapshot: Uint8Array): string | undefined;
+    document(snapshot: Uint8Array): string | undefined;
+    upgrade(snapshot: Uint8Array, upgrade: string, blob: Uint8Array): Uint8Array | undefined;
+    restore(plan: number, snapshot: Uint8Array): number;
+    verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | undefined;
   }
   export function instance(): WasmCore;
 }

@@ -13,6 +13,8 @@ export const IN_DURABLE = 10;
 export const IN_CANCEL = 11;
 export const IN_CLOSE = 12;
 export const IN_PANIC = 13;
+export const IN_PAUSE = 14;
+export const IN_KEYED = 15;
 
 export const CMD_ARG = 1;
 export const CMD_INVOKE = 2;
@@ -22,6 +24,8 @@ export const CMD_ABORT = 5;
 export const CMD_WAITING = 6;
 export const CMD_FINISH = 7;
 export const CMD_FAIL = 8;
+export const CMD_AGAIN = 9;
+export const CMD_YIELDED = 10;
 
 export const ERR_DEFINITION = 100;
 export const ERR_EVENT_VALIDATION = 101;

@@ -10,14 +10,14 @@ use crate::plan::{Accept, StepId, When};
 #[derive(Default)]
 pub struct Gathered {
     /// In order of arrival, each with its branch.
-    results: Results,
+    pub results: Vec<Result>,
     /// It has run with what it was to have: further results are dropped.
-    done: bool,
-    ran: bool,
+    pub done: bool,
+    pub ran: bool,
 }
 
 impl Gathered {
-    fn take(&mut self) -> Results {
+    fn take(&mut self) -> Vec<Result> {
         self.ran = true;
         std::mem::take(&mut self.results)
     }
@@ -46,18 +46,25 @@ pub enum Gather {
 pub struct Ending {
     step: StepId,
     scope: ScopeId,
-    results: Results,
+    results: Vec<Result>,
 }
 
-type Results = Vec<(u32, Slot)>;
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Result {
+    /// Its number among all that have come to a join or collect.
+    pub arrival: u64,
+    pub branch: u32,
+    pub slot: Slot,
+}
 
 impl Run {
     pub(super) fn gather(&mut self, flow: usize, step: StepId, slot: Slot, place: Place, out: &mut Output<'_>) -> Gather {
         let plan = self.flows[flow].plan.clone();
         let Accept::Collect(collect) = &plan.steps[step as usize].accepts else { return Gather::Elsewhere };
         let Some(of) = collect.of else {
+            let arrival = self.arrive();
             let gathered = &mut self.flows[flow].whole[collect.place];
-            gathered.results.push((0, slot));
+            gathered.results.push(Result { arrival, branch: 0, slot });
             let full = (collect.when == When::Every(gathered.results.len())).then(|| gathered.take());
             self.retain(slot, 1);
             if let Some(results) = full {
@@ -66,13 +73,15 @@ impl Run {
             return Gather::Taken;
         };
         let Some(inner) = self.enclosing(place, of) else { return Gather::Elsewhere };
+        let arrival = self.next_arrival;
         let Some(scope) = self.scopes.get_mut(inner.scope) else { return Gather::Elsewhere };
         let outer = scope.place;
         let gathered = &mut scope.gathered[collect.place];
         if gathered.done {
             return Gather::Taken;
         }
-        gathered.results.push((inner.branch, slot));
+        self.next_arrival += 1;
+        gathered.results.push(Result { arrival, branch: inner.branch, slot });
         let count = gathered.results.len();
         let full = match collect.when {
             When::Every(every) => count == every,
@@ -97,7 +106,7 @@ impl Run {
         let Some(outer) = self.scopes.get(scope).map(|scope| scope.place) else { return };
         // The same event may have ended one around it.
         if outer.scope != ROOT && self.is_cancelled(outer.scope) {
-            return results.into_iter().for_each(|(_, slot)| self.release(slot, out));
+            return results.into_iter().for_each(|Result { slot, .. }| self.release(slot, out));
         }
         let withdrawn = if self.is_cancelled(scope) { Vec::new() } else { self.withdraw(scope, out) };
         self.give(flow, step, outer, results, out);
@@ -105,11 +114,11 @@ impl Run {
     }
 
     /// Runs a collect with what it has gathered.
-    fn give(&mut self, flow: usize, step: StepId, place: Place, results: Results, out: &mut Output<'_>) {
+    fn give(&mut self, flow: usize, step: StepId, place: Place, results: Vec<Result>, out: &mut Output<'_>) {
         let given = self.flows[flow].given.entry(step).or_default();
         given.runs += 1;
         given.results += results.len();
-        self.invoke(flow, step, place, Input::Set(results.into_iter().map(|(_, slot)| slot).collect()), out);
+        self.invoke(flow, step, place, Input::Set(results.into_iter().map(|result| result.slot).collect()), out);
     }
 
     /// A fan-out is over: its collects get what they have not had yet.
@@ -129,8 +138,8 @@ impl Run {
                 continue;
             }
             let mut results = gathered.take();
-            if collect.when == When::End && !results.is_sorted_by_key(|(branch, _)| *branch) {
-                results.sort_by_key(|(branch, _)| *branch);
+            if collect.when == When::End && !results.is_sorted_by_key(|result| result.branch) {
+                results.sort_by_key(|result| result.branch);
             }
             self.give(flow, step, outer, results, out);
         }
@@ -140,7 +149,7 @@ impl Run {
     pub(super) fn drop_gathered(&mut self, id: ScopeId, out: &mut Output<'_>) {
         let Some(scope) = self.scopes.get_mut(id) else { return };
         for gathered in std::mem::take(&mut scope.gathered) {
-            for (_, slot) in gathered.results {
+            for Result { slot, .. } in gathered.results {
                 self.release(slot, out);
             }
         }

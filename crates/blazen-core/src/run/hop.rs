@@ -27,8 +27,13 @@ impl Run {
         *held -= 1;
         let free = *held == 0;
         *self.slots.get_mut(slot as usize)? = 1;
+        invocation.seq = self.next_seq;
+        invocation.attempts = 1;
+        invocation.yields = 0;
         invocation.step = step;
         invocation.input = Input::One(slot as u32);
+        self.next_seq += 1;
+        self.called = self.next_seq;
         self.commit += 1;
         let invoke = [CMD_INVOKE, id, step as i32, slot];
         let commands = &mut buffer[HEADER..HEADER + 2 * WORDS];
@@ -51,5 +56,8 @@ impl Run {
             && self.next_keys.is_empty()
             && self.next_id.is_none()
             && self.commit < self.durable
+            && self.called == self.next_seq
+            && !self.paused
+            && !self.restored
     }
 }

@@ -9,10 +9,12 @@ use crate::frame::{NONE, Output};
 use crate::generated::ERR_STEP;
 use crate::plan::{Accept, StepId, TypeId};
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
-    slot: Slot,
-    place: Place,
+    /// Its number among all that have come to a join or collect.
+    pub arrival: u64,
+    pub slot: Slot,
+    pub place: Place,
 }
 
 /// The lines of a join, by key; one that has none uses key 0.
@@ -38,9 +40,10 @@ impl Run {
         }
         let Some(port) = join.ports.iter().position(|(of, _)| *of == ty) else { return };
         self.hold_scope(place.scope);
+        let arrival = self.arrive();
         let sets = &mut self.flows[flow].joins.entry(step).or_default().sets;
         let lines = sets.entry(key).or_insert_with(|| vec![VecDeque::new(); join.ports.len()]);
-        lines[port].push_back(Waiting { slot, place });
+        lines[port].push_back(Waiting { arrival, slot, place });
         if !join.ports.iter().zip(&*lines).all(|((_, takes), line)| line.len() >= *takes) {
             return;
         }

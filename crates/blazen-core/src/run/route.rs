@@ -13,6 +13,12 @@ impl Run {
     /// Dispatches until the queue is empty, the durable mark is reached, or the host has enough to do.
     pub(crate) fn route(&mut self, out: &mut Output<'_>) {
         self.more = false;
+        if self.paused {
+            return;
+        }
+        if self.restored {
+            self.call_again(out);
+        }
         while !self.over {
             if out.enough() {
                 self.more = true;
@@ -28,6 +34,7 @@ impl Run {
                 return;
             }
             self.queue.pop_front();
+            self.queue_head += 1;
             match what {
                 What::Close => self.close(place.scope, out),
                 What::Event { ty, slot, from } => self.route_event(ty, slot, from, place, out),

@@ -1,12 +1,16 @@
 //! Fan-outs: a tree of scopes. What descends from a branch belongs to it; a scope with nothing live in it is over.
 
+use serde::{Deserialize, Serialize};
+
 use super::collect::Gathered;
 use super::{Entry, InvocationId, NOBODY, Place, ROOT, Run, ScopeId, What};
 use crate::frame::Output;
 use crate::plan::StepId;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    #[default]
     Open,
     /// Nothing lives in it any more; its Close stands in the queue, or it has been closed.
     Ended,
@@ -20,19 +24,21 @@ pub struct Scope {
     pub opener: StepId,
     /// Where the fan-out itself belongs.
     pub place: Place,
-    depth: u32,
-    next_branch: u32,
+    pub depth: u32,
+    /// Its number among all that the run has opened.
+    pub opened: u64,
+    pub next_branch: u32,
     /// Queued events, invocations, child scopes and a generator that goes on.
     pub live: u32,
     /// Reasons to keep the record of a scope that is over: events that wait in a join, its Close in the queue.
     pub held: u32,
-    state: State,
+    pub state: State,
     /// The invocation that opened it and has not settled.
-    generator: InvocationId,
-    invocations: InvocationId,
-    children: ScopeId,
-    previous: ScopeId,
-    next: ScopeId,
+    pub generator: InvocationId,
+    pub invocations: InvocationId,
+    pub children: ScopeId,
+    pub previous: ScopeId,
+    pub next: ScopeId,
     /// What each collect of its opener has gathered.
     pub gathered: Vec<Gathered>,
 }
@@ -44,6 +50,7 @@ impl Scope {
             opener: NOBODY,
             place: Place { scope: NOBODY, branch: 0 },
             depth: 0,
+            opened: 0,
             next_branch: 1,
             live: 0,
             held: 0,
@@ -63,7 +70,9 @@ impl Run {
     pub(super) fn open(&mut self, flow: usize, opener: StepId, generator: InvocationId, place: Place, collects: usize) -> ScopeId {
         let (depth, next) = self.scopes.get(place.scope).map_or((0, NOBODY), |parent| (parent.depth, parent.children));
         let gathered = (0..collects).map(|_| Gathered::default()).collect();
+        self.next_opened += 1;
         let id = self.scopes.insert(Scope {
+            opened: self.next_opened,
             opener,
             generator,
             place,

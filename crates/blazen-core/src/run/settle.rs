@@ -1,13 +1,17 @@
 //! Invocations: their start, what they emit, and their end.
 
+use serde::{Deserialize, Serialize};
+
 use super::{InvocationId, NOBODY, Place, ROOT, Run, ScopeId, Slot, Staged};
 use crate::error::CoreError;
 use crate::frame::{NONE, Output};
 use crate::generated::*;
 use crate::plan::{StepId, TypeId};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
+    #[default]
     Running,
     /// It waits for a place in its pool.
     Waiting,
@@ -23,6 +27,8 @@ pub enum Input {
 }
 
 pub struct Invocation {
+    /// Its number among all that the run has made.
+    pub seq: u64,
     pub step: StepId,
     pub flow: usize,
     pub place: Place,
@@ -30,6 +36,10 @@ pub struct Invocation {
     pub state: State,
     /// The fan-out that its array or generator opened, or NOBODY.
     pub fan: ScopeId,
+    /// How often it was called.
+    pub attempts: u32,
+    /// How many events its generator has yielded and committed.
+    pub yields: u32,
     // Neighbours among the invocations of its fan-out.
     pub previous: InvocationId,
     pub next: InvocationId,
@@ -44,13 +54,18 @@ impl Run {
     pub(super) fn invoke(&mut self, flow: usize, step: StepId, place: Place, input: Input, out: &mut Output<'_>) {
         let pool = self.flows[flow].plan.steps[step as usize].pool;
         let one = if let Input::One(slot) = input { Some(slot) } else { None };
+        let seq = self.next_seq;
+        self.next_seq += 1;
         let id = self.invocations.insert(Invocation {
+            seq,
             step,
             flow,
             place,
             input,
             state: State::Running,
             fan: NOBODY,
+            attempts: 1,
+            yields: 0,
             previous: NOBODY,
             next: NOBODY,
         });
@@ -65,18 +80,65 @@ impl Run {
                 pool.backlog.push_back(id);
                 if let Some(invocation) = self.invocations.get_mut(id) {
                     invocation.state = State::Waiting;
+                    invocation.attempts = 0;
                 }
                 return;
             }
             pool.running += 1;
         }
         if let Some(slot) = one {
+            self.announce(seq, 1, out);
             return out.push(CMD_INVOKE, id as i32, step as i32, slot as i32);
         }
         self.call(id, out);
     }
 
+    /// The host numbers the invocations as they are called; it is told of any other number or attempt than the next first.
+    #[inline]
+    fn announce(&mut self, seq: u64, attempt: u32, out: &mut Output<'_>) {
+        if seq != self.called || attempt != 1 {
+            out.push(CMD_AGAIN, (seq >> 32) as i32, seq as i32, attempt as i32);
+        }
+        self.called = seq + 1;
+    }
+
+    /// Calls what had not settled when the run was stored, in the order in which it was made (7.3).
+    pub(super) fn call_again(&mut self, out: &mut Output<'_>) {
+        self.restored = false;
+        let begun = |invocation: &Invocation| matches!(invocation.state, State::Running | State::Aborted);
+        let mut unsettled: Vec<(u64, InvocationId)> =
+            self.invocations.iter().filter(|(_, invocation)| begun(invocation)).map(|(id, invocation)| (invocation.seq, id)).collect();
+        unsettled.sort_unstable();
+        for (_, id) in unsettled {
+            let Some(invocation) = self.invocations.get_mut(id) else { continue };
+            if invocation.state == State::Aborted {
+                out.push(CMD_ABORT, id as i32, 1, NONE);
+                continue;
+            }
+            invocation.attempts += 1;
+            let yields = invocation.yields;
+            if yields > 0 {
+                out.push(CMD_YIELDED, yields as i32, NONE, NONE);
+            }
+            self.call(id, out);
+        }
+        // Limits may be higher than they were.
+        for flow in 0..self.flows.len() {
+            for pool in 0..self.flows[flow].pools.len() {
+                while self.flows[flow].pools[pool].running < self.flows[flow].plan.limits[pool]
+                    && !self.flows[flow].pools[pool].backlog.is_empty()
+                {
+                    self.flows[flow].pools[pool].running += 1;
+                    self.next_of(flow, pool as u32, out);
+                }
+            }
+        }
+    }
+
     fn call(&mut self, id: InvocationId, out: &mut Output<'_>) {
+        let Some(invocation) = self.invocations.get(id) else { return };
+        let (seq, attempts) = (invocation.seq, invocation.attempts);
+        self.announce(seq, attempts, out);
         let Some(invocation) = self.invocations.get(id) else { return };
         let slot = match &invocation.input {
             Input::One(slot) => *slot as i32,
@@ -119,8 +181,15 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn handle_commit(&mut self, id: InvocationId, out: &mut Output<'_>) -> Result<(), CoreError> {
+    pub(super) fn handle_commit(&mut self, id: InvocationId, yields: bool, out: &mut Output<'_>) -> Result<(), CoreError> {
         self.running(id)?;
+        if self.known_id() {
+            self.drop_staged(id, out);
+            return Ok(());
+        }
+        if yields && let Some(invocation) = self.invocations.get_mut(id) {
+            invocation.yields += 1;
+        }
         self.flush(id, out);
         Ok(())
     }
@@ -179,14 +248,7 @@ impl Run {
         if outcome == OK {
             self.flush(id, out);
         } else {
-            let mut staged = std::mem::take(&mut self.staged);
-            staged.retain(|output| {
-                if output.invocation == id {
-                    self.release(output.slot, out);
-                }
-                output.invocation != id
-            });
-            self.staged = staged;
+            self.drop_staged(id, out);
             self.hold(error as u32)?;
             if !aborted {
                 let step = self.running(id)?.step;
@@ -202,6 +264,17 @@ impl Run {
         }
         self.leave_running(id, aborted, out);
         Ok(())
+    }
+
+    fn drop_staged(&mut self, id: InvocationId, out: &mut Output<'_>) {
+        let mut staged = std::mem::take(&mut self.staged);
+        staged.retain(|output| {
+            if output.invocation == id {
+                self.release(output.slot, out);
+            }
+            output.invocation != id
+        });
+        self.staged = staged;
     }
 
     fn leave_running(&mut self, id: InvocationId, aborted: bool, out: &mut Output<'_>) {
@@ -235,6 +308,7 @@ impl Run {
                 continue;
             }
             invocation.state = State::Running;
+            invocation.attempts += 1;
             return self.call(id, out);
         }
         self.flows[flow].pools[pool as usize].running -= 1;
@@ -257,7 +331,7 @@ impl Run {
             }
         } else {
             invocation.state = State::Aborted;
-            out.push(CMD_ABORT, id as i32, NONE, NONE);
+            out.push(CMD_ABORT, id as i32, 0, NONE);
         }
         if fan != NOBODY {
             self.leave_generator(fan);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use blazen_core::*;
+use serde_json::json;
 
 use crate::workflow::{Kind, POOL, START, STOP, TYPES, Tape, Workflow};
 
@@ -32,11 +33,18 @@ pub fn exchange(core: &mut Core, buffer: &mut [i32], run: &mut i32, frames: &[Fr
     }
 }
 
+/// A snapshot as read from its text.
+fn other_form(core: &mut Core, text: &str) -> Vec<u8> {
+    core.parse(text.as_bytes()).unwrap_or_else(|| panic!("{}", core.last_error()))
+}
+
 struct Call {
     step: i32,
     input: Vec<i32>,
     aborted: bool,
     fanned: bool,
+    seq: i64,
+    attempt: i32,
 }
 
 pub struct Host<'a> {
@@ -60,12 +68,27 @@ pub struct Host<'a> {
     pub log: Vec<(Vec<Frame>, Vec<Frame>)>,
     over: bool,
     waiting: bool,
+    paused: bool,
+    plan: i32,
+    /// After a resume: what is to be called or aborted again.
+    again: BTreeSet<i32>,
+    /// How often it was stored and gone on with in another core.
+    pub stops: usize,
+    next_seq: i64,
+    attempt: i32,
+    /// The number of each call's invocation.
+    pub seqs: BTreeSet<i64>,
     /// The run had nothing left to do, and no StopEvent came.
     pub exhausted: bool,
 }
 
 impl<'a> Host<'a> {
     pub fn play(workflow: &'a Workflow, tape: &mut Tape) -> Self {
+        Self::play_with(workflow, tape, false)
+    }
+
+    /// `stops`: now and then it is stored, and goes on in another core.
+    pub fn play_with(workflow: &'a Workflow, tape: &mut Tape, stops: bool) -> Self {
         let mut core = Core::new();
         let plan = core.compile(&workflow.definition());
         assert!(plan >= 0, "{}", core.last_error());
@@ -84,12 +107,23 @@ impl<'a> Host<'a> {
             log: Vec::new(),
             over: false,
             waiting: false,
+            paused: false,
+            plan,
+            again: BTreeSet::new(),
+            stops: 0,
+            next_seq: 0,
+            attempt: 1,
+            seqs: BTreeSet::new(),
             exhausted: false,
         };
         let slot = host.event(START);
         host.routed.push(slot);
         host.hand_over(vec![[IN_START, plan, slot, NONE]]);
         while !host.over {
+            if stops && tape.below(6) == 1 {
+                host.stop(tape);
+                continue;
+            }
             if let Some(frames) = host.act(tape) {
                 host.hand_over(frames);
             } else {
@@ -99,6 +133,58 @@ impl<'a> Host<'a> {
         }
         assert_eq!(host.core.runs(), usize::from(!host.over));
         host
+    }
+
+    /// Settles a few invocations while nothing is dispatched, then goes on in another core.
+    fn stop(&mut self, tape: &mut Tape) {
+        self.paused = true;
+        self.hand_over(vec![[IN_PAUSE, 1, NONE, NONE]]);
+        for _ in 0..tape.below(4) {
+            if let Some(frames) = self.act(tape).filter(|_| !self.over) {
+                self.hand_over(frames);
+            }
+        }
+        if self.over {
+            return;
+        }
+        let bytes = self.save().unwrap_or_else(|| panic!("{}", self.core.last_error()));
+        assert_eq!(self.core.verify(self.plan, self.run, &bytes, &[]).as_deref(), Some(""), "{}", self.core.last_error());
+        let text = self.core.text(&bytes).unwrap();
+        let mut other = Core::new();
+        self.plan = other.compile(&self.workflow.definition());
+        let parsed = other_form(&mut other, &text);
+        self.run = other.restore(self.plan, &parsed);
+        assert!(self.run >= 0, "{}\n{text}", other.last_error());
+        self.core = other;
+        assert_eq!(self.save(), Some(bytes), "{text}");
+        self.again = self.running.keys().copied().collect();
+        self.next_seq = 0;
+        self.stops += 1;
+        self.paused = false;
+        self.waiting = false;
+        self.hand_over(vec![[IN_PAUSE, 0, NONE, NONE]]);
+        assert!(self.over || self.again.is_empty(), "not called again: {:?}", self.again);
+    }
+
+    fn save(&mut self) -> Option<Vec<u8>> {
+        let name = |ty: &i32| match *ty {
+            START => "blazen::StartEvent".to_owned(),
+            STOP => "blazen::StopEvent".to_owned(),
+            ty => format!("T{}", ty - 2),
+        };
+        let slots: Vec<i32> = self.held.keys().copied().collect();
+        let events: Vec<_> = slots.iter().map(|slot| json!({ "type": name(&self.events[slot]), "payload": {} })).collect();
+        self.core.save(self.run, &json!({ "runId": "r", "slots": slots, "events": events }).to_string(), &[])
+    }
+
+    /// What had not settled when the run was stored.
+    fn invoke_again(&mut self, id: i32, step: i32, input: &[i32]) {
+        let call = self.running.get_mut(&id).expect("it was running");
+        assert!(!call.aborted, "what was aborted is not called");
+        call.attempt += 1;
+        assert_eq!((call.step, &*call.input, call.seq, call.attempt), (step, input, self.next_seq, self.attempt));
+        self.next_seq += 1;
+        self.attempt = 1;
     }
 
     /// A new payload.
@@ -185,11 +271,18 @@ impl<'a> Host<'a> {
             assert!(!self.over, "a command after the end");
             match tag {
                 CMD_ARG => set.push(a),
+                CMD_INVOKE if self.again.remove(&a) => {
+                    let input = if c == NONE { std::mem::take(&mut set) } else { vec![c] };
+                    self.invoke_again(a, b, &input);
+                }
                 CMD_INVOKE => self.invoke(a, b, if c == NONE { std::mem::take(&mut set) } else { vec![c] }),
                 CMD_RELEASE => {
                     assert!(self.held.remove(&a).is_some(), "payload {a} is released twice");
                     let user = self.running.values().find(|call| call.input.contains(&a));
                     assert!(user.is_none(), "payload {a} is released while step {} has it", user.map_or(NONE, |call| call.step));
+                }
+                CMD_ABORT if b == 1 => {
+                    assert!(self.again.remove(&a) && self.running[&a].aborted, "{a} was aborted when the run was stored");
                 }
                 CMD_ABORT => {
                     let call = self.running.get_mut(&a).expect("what is aborted is running");
@@ -207,6 +300,10 @@ impl<'a> Host<'a> {
                     self.over = true;
                     self.exhausted = true;
                 }
+                CMD_AGAIN => {
+                    self.next_seq = (i64::from(a) << 32) | i64::from(b as u32);
+                    self.attempt = c;
+                }
                 _ => panic!("command {tag}"),
             }
         }
@@ -215,11 +312,14 @@ impl<'a> Host<'a> {
         let live = self.running.values().any(|call| !call.aborted);
         // An aborted invocation keeps its place, for which others may wait.
         let kept = self.running.values().any(|call| self.workflow.steps[call.step as usize].limit.is_some());
-        assert!(self.over || live || kept || self.waiting, "nothing is running, and the run does not say so");
+        assert!(self.over || live || kept || self.waiting || self.paused, "nothing is running, and the run does not say so");
         assert!(!live || !self.waiting, "the run waits while a step is running");
     }
 
     fn invoke(&mut self, id: i32, step: i32, input: Vec<i32>) {
+        assert!(self.seqs.insert(self.next_seq), "two invocations have the number {}", self.next_seq);
+        self.next_seq += 1;
+        assert_eq!(std::mem::replace(&mut self.attempt, 1), 1, "a first attempt");
         self.waiting = false;
         let distinct: BTreeSet<_> = input.iter().collect();
         assert_eq!(distinct.len(), input.len(), "an event twice in a set");
@@ -227,7 +327,8 @@ impl<'a> Host<'a> {
             assert!(self.held.contains_key(slot), "payload {slot} was released");
         }
         self.calls.push((step, input.clone()));
-        let before = self.running.insert(id, Call { step, input, aborted: false, fanned: false });
+        let call = Call { step, input, aborted: false, fanned: false, seq: self.next_seq - 1, attempt: 1 };
+        let before = self.running.insert(id, call);
         assert!(before.is_none(), "invocation {id} is running already");
         let steps = &self.workflow.steps;
         let of = |call: &Call| &steps[call.step as usize];

@@ -1,0 +1,437 @@
+//! A run from the entries of a snapshot, whose bytes nobody vouches for: all numbers are checked, and what the writer left
+//! out is counted anew. Either the whole run stands, or none of it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::collect::{Gathered, Given, Result as Collected};
+use super::join::Waiting;
+use super::save::{CollectEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RunEntry, ScopeEntry};
+use super::scope::{Scope, State as ScopeState};
+use super::settle::{Input, Invocation, State};
+use super::{Entry, Flow, NOBODY, Place, Pool, ROOT, Run, ScopeId, Slot, What};
+use crate::error::CoreError;
+use crate::plan::{Accept, Plan, StepId, TypeId};
+use crate::snapshot::{Snapshot, damaged, number};
+
+/// Numbers that stand for places in memory: larger ones are a mistake, and would cost what they name.
+const MOST: u64 = 1 << 22;
+const MOST_SLOTS: u64 = 1 << 24;
+
+type Restored<T> = Result<T, CoreError>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventEntry<'a> {
+    #[serde(rename = "type", borrow)]
+    pub ty: std::borrow::Cow<'a, str>,
+    #[serde(borrow, rename = "payload")]
+    _payload: &'a RawValue,
+}
+
+/// What the entries say, before it is put together.
+struct Reading<'a> {
+    snapshot: &'a Snapshot<'a>,
+    plan: Rc<Plan>,
+    types: HashMap<Slot, TypeId>,
+    queue_end: u64,
+    run: Run,
+}
+
+pub fn entry<'a, T: Deserialize<'a>>(key: &str, text: &'a str) -> Restored<T> {
+    serde_json::from_str(text).map_err(|error| damaged(format!("the entry \"{key}\" cannot be read: {error}")))
+}
+
+impl Run {
+    /// The run of a snapshot that fits the plan (see `compatible`).
+    pub fn restore(plan: Rc<Plan>, snapshot: &Snapshot<'_>) -> Restored<Box<Self>> {
+        let mut run = Self { durable: u64::MAX, restored: true, ..Self::default() };
+        let pools = plan.limits.iter().map(|_| Pool::default()).collect();
+        let whole = plan.whole.iter().map(|_| Gathered::default()).collect();
+        run.flows.push(Flow { plan: plan.clone(), pools, joins: BTreeMap::new(), whole, given: BTreeMap::new() });
+        let mut reading = Reading { snapshot, plan, types: HashMap::new(), queue_end: 0, run };
+        reading.counters()?;
+        reading.events()?;
+        reading.scopes()?;
+        reading.invocations()?;
+        reading.queue()?;
+        reading.joins()?;
+        reading.collects()?;
+        reading.ids()?;
+        reading.count_scopes()?;
+        Ok(Box::new(reading.run))
+    }
+}
+
+impl Reading<'_> {
+    fn counters(&mut self) -> Restored<()> {
+        let text = self.snapshot.get("run").ok_or_else(|| damaged("the entry \"run\" is missing"))?;
+        let RunEntry { invocations, scopes, arrivals, queue } = entry("run", text)?;
+        // They only ever grow: a run never comes near the ends of what they can count.
+        let most = 1 << 53;
+        if [invocations, scopes, arrivals, queue.0, queue.1].iter().any(|count| *count > most) {
+            return Err(damaged("a counter of the entry \"run\" is too large"));
+        }
+        self.run.next_seq = invocations;
+        self.run.next_opened = scopes;
+        self.run.next_arrival = arrivals;
+        self.run.queue_head = queue.0;
+        self.queue_end = queue.1;
+        Ok(())
+    }
+
+    fn step(&self, key: &str, name: &str) -> Restored<StepId> {
+        self.plan.step(name).ok_or_else(|| damaged(format!("the entry \"{key}\" names a step \"{name}\" that there is not")))
+    }
+
+    fn events(&mut self) -> Restored<()> {
+        let ids: HashMap<&str, TypeId> = self.plan.types.iter().enumerate().map(|(id, name)| (name.as_str(), id as TypeId)).collect();
+        for event in self.snapshot.numbered("event") {
+            let (slot, text) = event?;
+            let read: EventEntry<'_> = entry(&format!("event/{slot}"), text)?;
+            if slot >= MOST_SLOTS {
+                return Err(damaged(format!("{slot} is no slot of an event")));
+            }
+            let ty = ids.get(read.ty.as_ref()).map_or(self.plan.types.len() as TypeId, |id| *id);
+            self.types.insert(slot as Slot, ty);
+            // Held by nobody so far; `hold_event` counts.
+            let at = slot as usize;
+            if self.run.slots.len() <= at {
+                self.run.slots.resize(at + 1, 0);
+            }
+        }
+        Ok(())
+    }
+
+    fn hold_event(&mut self, key: &str, slot: Slot) -> Restored<TypeId> {
+        let ty = self.types.get(&slot).ok_or_else(|| damaged(format!("the entry \"{key}\" names the event {slot} that there is not")))?;
+        self.run.slots[slot as usize] += 1;
+        Ok(*ty)
+    }
+
+    fn scopes(&mut self) -> Restored<()> {
+        let mut scopes = vec![(ROOT, Scope::root(0))];
+        for scope in self.snapshot.numbered("scope") {
+            let (id, text) = scope?;
+            let key = format!("scope/{id}");
+            let read: ScopeEntry<'_> = entry(&key, text)?;
+            let opener = self.step(&key, &read.step)?;
+            if id == 0 || id >= MOST || read.opened == 0 || read.opened > self.run.next_opened {
+                return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+            }
+            let collects = &self.plan.steps[opener as usize].collects;
+            let done = |step: &StepId| read.done.iter().any(|name| *name == self.plan.steps[*step as usize].name);
+            let gathered = collects.iter().map(|step| Gathered { done: done(step), ..Gathered::default() }).collect();
+            scopes.push((
+                id as ScopeId,
+                Scope {
+                    opener,
+                    opened: read.opened,
+                    place: place(read.place),
+                    next_branch: read.branches,
+                    state: read.state,
+                    gathered,
+                    ..Scope::root(0)
+                },
+            ));
+        }
+        let mut order: Vec<(u64, ScopeId)> = scopes.iter().map(|(id, scope)| (scope.opened, *id)).collect();
+        self.run.scopes.restore(scopes);
+        // A parent was opened before its children: so there is no circle.
+        order.sort_unstable();
+        for (opened, id) in order.into_iter().filter(|(_, id)| *id != ROOT) {
+            let around = self.run.scopes.get(id).map_or(ROOT, |scope| scope.place.scope);
+            let parent = self.run.scopes.get(around).filter(|parent| parent.opened < opened);
+            let depth = parent.ok_or_else(|| damaged(format!("the entry \"scope/{id}\" is in no scope that was there before it")))?.depth;
+            if let Some(scope) = self.run.scopes.get_mut(id) {
+                scope.depth = depth + 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, key: &str, at: Option<(ScopeId, u32)>) -> Restored<Place> {
+        let place = place(at);
+        match self.run.scopes.get(place.scope) {
+            Some(_) => Ok(place),
+            None => Err(damaged(format!("the entry \"{key}\" is in the scope {} that there is not", place.scope))),
+        }
+    }
+
+    fn invocations(&mut self) -> Restored<()> {
+        let mut found = Vec::new();
+        let mut order = Vec::new();
+        for invocation in self.snapshot.numbered("invocation") {
+            let (id, text) = invocation?;
+            let key = format!("invocation/{id}");
+            let read: InvocationEntry<'_> = entry(&key, text)?;
+            let step = self.step(&key, &read.step)?;
+            if id >= MOST || read.seq >= self.run.next_seq {
+                return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+            }
+            let id = id as u32;
+            let single = matches!(self.plan.steps[step as usize].accepts, Accept::Any);
+            let input = match (read.event, read.events, read.state) {
+                (None, None, State::Withdrawn) => Input::Set(Vec::new()),
+                (Some(slot), None, _) if single => {
+                    self.hold_event(&key, slot)?;
+                    Input::One(slot)
+                }
+                (None, Some(slots), _) if !single => {
+                    for slot in &slots {
+                        self.hold_event(&key, *slot)?;
+                    }
+                    Input::Set(slots)
+                }
+                _ => return Err(damaged(format!("the entry \"{key}\" has not the events that its step takes"))),
+            };
+            let place = self.place(&key, read.place)?;
+            let open = self.run.scopes.get(place.scope).is_some_and(|scope| scope.state == ScopeState::Open);
+            let matters = matches!(read.state, State::Running | State::Waiting);
+            let pooled = self.plan.steps[step as usize].pool.is_some();
+            let waits = matches!(read.state, State::Waiting | State::Withdrawn);
+            if (!open && matters) || (place.scope != ROOT && !matters) || read.attempts == u32::MAX {
+                return Err(damaged(format!("the entry \"{key}\" is where no invocation can be")));
+            }
+            self.run.live += u32::from(matters);
+            // A pool may have gone since: nothing keeps the invocation waiting then.
+            let state = if waits && !pooled && matters { State::Running } else { read.state };
+            if state == State::Withdrawn && !pooled {
+                continue;
+            }
+            let fan = self.fan(&key, read.fan, id, step, place)?;
+            order.push((read.seq, id));
+            found.push((
+                id,
+                Invocation {
+                    seq: read.seq,
+                    step,
+                    flow: 0,
+                    place,
+                    input,
+                    state,
+                    fan,
+                    attempts: read.attempts,
+                    yields: read.yields,
+                    previous: NOBODY,
+                    next: NOBODY,
+                },
+            ));
+        }
+        self.run.invocations.restore(found);
+        order.sort_unstable();
+        if order.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Err(damaged("two invocations have one number"));
+        }
+        for (_, id) in order {
+            self.line_up(id);
+        }
+        Ok(())
+    }
+
+    /// The fan-out that an invocation has opened and still feeds.
+    fn fan(&mut self, key: &str, fan: Option<ScopeId>, id: u32, step: StepId, at: Place) -> Restored<ScopeId> {
+        let Some(fan) = fan else { return Ok(NOBODY) };
+        match self.run.scopes.get_mut(fan) {
+            Some(scope) if scope.opener == step && scope.place == at && scope.generator == NOBODY && scope.state == ScopeState::Open => {
+                scope.generator = id;
+                scope.live += 1;
+                Ok(fan)
+            }
+            _ => Err(damaged(format!("the entry \"{key}\" names the fan-out {fan} that is not its own"))),
+        }
+    }
+
+    /// Puts an invocation into its pool's line and its scope's list, where it was.
+    fn line_up(&mut self, id: u32) {
+        let run = &mut self.run;
+        let Some(invocation) = run.invocations.get(id) else { return };
+        let (state, scope) = (invocation.state, invocation.place.scope);
+        if let Some(pool) = self.plan.steps[invocation.step as usize].pool {
+            let pool = &mut run.flows[0].pools[pool as usize];
+            match state {
+                State::Waiting | State::Withdrawn => pool.backlog.push_back(id),
+                State::Running | State::Aborted => pool.running += 1,
+            }
+        }
+        if scope != ROOT {
+            run.enter(scope, id);
+        }
+    }
+
+    fn queue(&mut self) -> Restored<()> {
+        for (next, queued) in (self.run.queue_head..).zip(self.snapshot.numbered("queue")) {
+            let (at, text) = queued?;
+            let key = format!("queue/{at}");
+            if at != next {
+                return Err(damaged(format!("the entry \"queue/{next}\" is missing")));
+            }
+            let read: QueueEntry<'_> = entry(&key, text)?;
+            let entry = match (read.event, read.close) {
+                (Some(slot), None) => {
+                    let ty = self.hold_event(&key, slot)?;
+                    // Only for a message: the step may be gone.
+                    let from = read.from.and_then(|name| self.plan.step(&name)).unwrap_or(NOBODY);
+                    let place = self.place(&key, read.place)?;
+                    if place.scope != ROOT
+                        && let Some(scope) = self.run.scopes.get_mut(place.scope)
+                    {
+                        if scope.state == ScopeState::Ended {
+                            return Err(damaged(format!("the entry \"{key}\" is in a fan-out that has ended")));
+                        }
+                        scope.live += 1;
+                    }
+                    Entry { commit: 0, what: What::Event { ty, slot, from }, place }
+                }
+                (None, Some(id)) => {
+                    let scope =
+                        self.run.scopes.get_mut(id).filter(|scope| id != ROOT && scope.held == 0 && scope.state != ScopeState::Open);
+                    scope.ok_or_else(|| damaged(format!("the entry \"{key}\" closes a fan-out that cannot be closed")))?.held = 1;
+                    Entry { commit: 0, what: What::Close, place: Place { scope: id, branch: 0 } }
+                }
+                _ => return Err(damaged(format!("the entry \"{key}\" is neither an event nor an end"))),
+            };
+            self.run.queue.push_back(entry);
+        }
+        let end = self.run.queue_head + self.run.queue.len() as u64;
+        if end != self.queue_end {
+            return Err(damaged(format!("the entry \"queue/{end}\" is missing")));
+        }
+        Ok(())
+    }
+
+    fn joins(&mut self) -> Restored<()> {
+        let plan = self.plan.clone();
+        for waiting in self.snapshot.numbered("join") {
+            let (arrival, text) = waiting?;
+            let key = format!("join/{arrival}");
+            let read: JoinEntry<'_> = entry(&key, text)?;
+            let step = self.step(&key, &read.step)?;
+            let ty = self.hold_event(&key, read.event)?;
+            let Accept::Join(join) = &plan.steps[step as usize].accepts else {
+                return Err(damaged(format!("the entry \"{key}\" names the step \"{}\", which is no join", read.step)));
+            };
+            let port = join.ports.iter().position(|(of, _)| *of == ty);
+            let port = port.ok_or_else(|| damaged(format!("the entry \"{key}\" is an event that the join does not take")))?;
+            if join.keyed != read.key.is_some() || read.key.is_some_and(|key| key < 0) || arrival >= self.run.next_arrival {
+                return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+            }
+            if let Some(id) = read.key
+                && self.snapshot.get(&format!("key/{id}")).is_none()
+            {
+                return Err(damaged(format!("the entry \"{key}\" has the key {id} that there is not")));
+            }
+            let place = self.place(&key, read.place)?;
+            self.run.hold_scope(place.scope);
+            let sets = &mut self.run.flows[0].joins.entry(step).or_default().sets;
+            let lines = sets.entry(read.key.unwrap_or(0)).or_insert_with(|| vec![Default::default(); join.ports.len()]);
+            lines[port].push_back(Waiting { arrival, slot: read.event, place });
+        }
+        Ok(())
+    }
+
+    fn collects(&mut self) -> Restored<()> {
+        let plan = self.plan.clone();
+        for result in self.snapshot.numbered("collect") {
+            let (arrival, text) = result?;
+            let key = format!("collect/{arrival}");
+            let read: CollectEntry<'_> = entry(&key, text)?;
+            let step = self.step(&key, &read.step)?;
+            self.hold_event(&key, read.event)?;
+            let gathered = match (&plan.steps[step as usize].accepts, read.place) {
+                (Accept::Collect(collect), None) if collect.of.is_none() => self.run.flows[0].whole.get_mut(collect.place),
+                (Accept::Collect(collect), Some((id, _))) => {
+                    let scope = self
+                        .run
+                        .scopes
+                        .get_mut(id)
+                        .filter(|scope| collect.of == Some(scope.opener) && scope.state != ScopeState::Cancelled);
+                    scope.and_then(|scope| scope.gathered.get_mut(collect.place))
+                }
+                _ => None,
+            };
+            let gathered = gathered.ok_or_else(|| damaged(format!("the entry \"{key}\" is where nothing is collected")))?;
+            if arrival >= self.run.next_arrival {
+                return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+            }
+            gathered.results.push(Collected { arrival, branch: read.place.map_or(0, |(_, branch)| branch), slot: read.event });
+        }
+        for (name, text) in self.snapshot.section("given") {
+            let GivenEntry { runs, events } = entry(&format!("given/{name}"), text)?;
+            // What a step that is gone was given matters to nobody.
+            let Some(step) = plan.step(name) else { continue };
+            self.run.flows[0].given.insert(step, Given { runs, results: events });
+            if let Accept::Collect(collect) = &plan.steps[step as usize].accepts
+                && collect.of.is_none()
+            {
+                self.run.flows[0].whole[collect.place].ran = runs > 0;
+            }
+        }
+        Ok(())
+    }
+
+    fn ids(&mut self) -> Restored<()> {
+        for (rest, _) in self.snapshot.section("sent") {
+            let id = number(rest).and_then(|id| u32::try_from(id).ok()).filter(|id| *id < i32::MAX as u32);
+            self.run.sent.insert(id.ok_or_else(|| damaged(format!("the entry \"sent/{rest}\" has a number that cannot be")))?);
+        }
+        match self.run.slots.iter().enumerate().find(|(slot, count)| **count == 0 && self.types.contains_key(&(*slot as Slot))) {
+            Some((slot, _)) => Err(damaged(format!("nothing refers to the entry \"event/{slot}\""))),
+            None => Ok(()),
+        }
+    }
+
+    /// Lists the children of each scope and counts what lives in it and what keeps its record.
+    fn count_scopes(&mut self) -> Restored<()> {
+        let mut order: Vec<(u64, ScopeId)> = self.run.scopes.iter().map(|(id, scope)| (scope.opened, id)).collect();
+        order.sort_unstable();
+        if order.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Err(damaged("two fan-outs have one number"));
+        }
+        let closing: HashSet<ScopeId> =
+            self.run.queue.iter().filter(|entry| matches!(entry.what, What::Close)).map(|entry| entry.place.scope).collect();
+        for &(_, id) in order.iter().filter(|(_, id)| *id != ROOT) {
+            let Some((around, state)) = self.run.scopes.get(id).map(|scope| (scope.place.scope, scope.state)) else { continue };
+            let detached = state == ScopeState::Cancelled || (state == ScopeState::Ended && !closing.contains(&id));
+            let parent_state = self.run.scopes.get(around).map(|parent| parent.state);
+            if detached {
+                if around != ROOT {
+                    self.run.hold_scope(around);
+                }
+                continue;
+            }
+            if parent_state != Some(ScopeState::Open) {
+                return Err(damaged(format!("the fan-out {id} goes on in one that is over")));
+            }
+            let next = self.run.scopes.get(around).map_or(NOBODY, |parent| parent.children);
+            if let Some(sibling) = self.run.scopes.get_mut(next) {
+                sibling.previous = id;
+            }
+            if let Some(scope) = self.run.scopes.get_mut(id) {
+                scope.next = next;
+            }
+            if let Some(parent) = self.run.scopes.get_mut(around) {
+                parent.children = id;
+                parent.live += u32::from(around != ROOT);
+            }
+        }
+        for (id, scope) in self.run.scopes.iter().filter(|(id, _)| *id != ROOT) {
+            let sound = match scope.state {
+                ScopeState::Open => scope.live > 0,
+                ScopeState::Ended => scope.live == 0 && scope.held > 0,
+                ScopeState::Cancelled => scope.live > 0 || scope.held > 0,
+            };
+            if !sound {
+                return Err(damaged(format!("the fan-out {id} is over, or should be")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn place(at: Option<(ScopeId, u32)>) -> Place {
+    at.map_or(Place { scope: ROOT, branch: 0 }, |(scope, branch)| Place { scope, branch })
+}

@@ -1,0 +1,171 @@
+//! Two runs compared, member by member: so a run that went through a snapshot shows what the snapshot has lost.
+
+use std::collections::HashSet;
+
+use super::collect::{Gathered, Given};
+use super::scope::Scope;
+use super::settle::{Input, Invocation, State};
+use super::{Flow, InvocationId, Run, What};
+
+/// What differs, in the words of `docs/format.md`.
+type Difference = Option<&'static str>;
+
+macro_rules! differs {
+    ($($name:literal: $a:expr, $b:expr;)*) => {
+        $(if $a != $b {
+            return Some($name);
+        })*
+    };
+}
+
+impl Run {
+    /// The first member in which a run that was restored from this one's snapshot differs from it.
+    pub fn difference(&self, restored: &Self, unbegun: &HashSet<InvocationId>) -> Difference {
+        // All fields are named, so that a new one is not forgotten. Those without a name below do not outlive an exchange,
+        // are counted from the start of a process, or are told by the host again (the keys of queued events).
+        let Self {
+            flows,
+            scopes,
+            queue,
+            invocations,
+            slots,
+            staged: _,
+            keys: _,
+            next_keys: _,
+            sent,
+            next_id: _,
+            commit: _,
+            durable: _,
+            next_seq,
+            called: _,
+            next_opened,
+            next_arrival,
+            queue_head,
+            restored: _,
+            paused: _,
+            live,
+            idle: _,
+            over: _,
+            more: _,
+            failure: _,
+            spill: _,
+        } = self;
+        differs! {
+            "invocation": invocations.len(), restored.invocations.len();
+            "run": (next_seq, next_opened, next_arrival, queue_head), (&restored.next_seq, &restored.next_opened, &restored.next_arrival, &restored.queue_head);
+            "queue": queue.len(), restored.queue.len();
+            "scope": scopes.len(), restored.scopes.len();
+            "sent": sent, &restored.sent;
+            "invocation": live, &restored.live;
+        }
+        let entry = |what: What| match what {
+            What::Event { ty, slot, from } => (ty, slot, from),
+            What::Close => (u32::MAX, u32::MAX, u32::MAX),
+        };
+        for (a, b) in queue.iter().zip(&restored.queue) {
+            differs! { "queue": (entry(a.what), a.place), (entry(b.what), b.place); }
+        }
+        let invocation = invocations.iter().zip(restored.invocations.iter()).find_map(|((id, a), (other, b))| {
+            differs! { "invocation": id, other; }
+            invocation(a, b, u32::from(unbegun.contains(&id)))
+        });
+        let flow = flows.iter().zip(&restored.flows).find_map(|(a, b)| flow(a, b));
+        let scope = scopes.iter().zip(restored.scopes.iter()).find_map(|((id, a), (other, b))| {
+            differs! { "scope": id, other; }
+            scope(a, b)
+        });
+        let held = |slots: &[u32]| slots.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
+        let (mine, its) = (&slots[..held(slots)], &restored.slots[..held(&restored.slots)]);
+        invocation.or(flow).or(scope).or_else(|| (mine != its).then_some("event"))
+    }
+}
+
+fn invocation(a: &Invocation, b: &Invocation, unbegun: u32) -> Difference {
+    let Invocation { seq, step, flow, place, input, state, fan, attempts, yields, previous, next } = a;
+    let slots = |input: &Input| match input {
+        Input::One(slot) => vec![*slot],
+        Input::Set(slots) => slots.clone(),
+    };
+    differs! {
+        "attempts": attempts.saturating_sub(unbegun), b.attempts;
+        "yields": *yields, b.yields;
+        "fan": *fan, b.fan;
+        "invocation": (*seq, *step, *flow, *place, *state), (b.seq, b.step, b.flow, b.place, b.state);
+        "invocation": (*previous, *next), (b.previous, b.next);
+        "invocation": if *state == State::Withdrawn { Vec::new() } else { slots(input) }, slots(&b.input);
+    }
+    None
+}
+
+fn scope(a: &Scope, b: &Scope) -> Difference {
+    let Scope {
+        flow,
+        opener,
+        place,
+        depth,
+        opened,
+        next_branch,
+        live,
+        held,
+        state,
+        generator,
+        invocations,
+        children,
+        previous,
+        next,
+        gathered: all,
+    } = a;
+    differs! {
+        "branches": *next_branch, b.next_branch;
+        "fan": *generator, b.generator;
+        "scope": (*flow, *opener, *place, *depth, *opened, *state), (b.flow, b.opener, b.place, b.depth, b.opened, b.state);
+        "scope": (*live, *held), (b.live, b.held);
+        "scope": (*invocations, *children), (b.invocations, b.children);
+    }
+    // Neighbours of a scope that has left its parent's list mean nothing.
+    if b.previous != super::NOBODY || b.next != super::NOBODY {
+        differs! { "scope": (*previous, *next), (b.previous, b.next); }
+    }
+    all.iter().zip(&b.gathered).find_map(|(a, b)| gathered(a, b, false))
+}
+
+fn gathered(a: &Gathered, b: &Gathered, whole: bool) -> Difference {
+    let Gathered { results, done, ran } = a;
+    differs! {
+        "done": *done, b.done;
+        "collect": results, &b.results;
+    }
+    if whole {
+        differs! { "given": *ran, b.ran; }
+    }
+    None
+}
+
+fn flow(a: &Flow, b: &Flow) -> Difference {
+    let Flow { plan: _, pools, joins, whole, given } = a;
+    for (a, b) in pools.iter().zip(&b.pools) {
+        differs! {
+            "invocation": a.running, b.running;
+            "invocation": a.backlog, b.backlog;
+        }
+    }
+    let lines = |flow: &Flow| {
+        let sets = flow.joins.iter().flat_map(|(step, state)| state.sets.iter().map(move |(key, lines)| (*step, *key, lines.clone())));
+        sets.filter(|(.., lines)| lines.iter().any(|line| !line.is_empty())).collect::<Vec<_>>()
+    };
+    if lines(a) != lines(b) {
+        return Some("join");
+    }
+    let _ = joins;
+    for (a, b) in whole.iter().zip(&b.whole) {
+        let difference = gathered(a, b, true);
+        if difference.is_some() {
+            return difference;
+        }
+    }
+    let counts = |given: &std::collections::BTreeMap<u32, Given>| {
+        given.iter().map(|(step, given)| (*step, given.runs, given.results)).collect::<Vec<_>>()
+    };
+    differs! { "given": counts(given), counts(&b.given); }
+    None
+}

@@ -1,0 +1,95 @@
+//! The binary form: magic, checksum, the header's text, and each entry with its lengths before it. Numbers are
+//! little-endian.
+
+use super::{Snapshot, Value, check, damaged, hash, header};
+use crate::error::CoreError;
+
+const MAGIC: &[u8; 8] = b"BLAZEN\0\x01";
+/// In the word of a key's length: the value is bytes and not JSON.
+const BYTES: u32 = 1 << 31;
+
+pub fn is_binary(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC[..7])
+}
+
+pub fn write(header: &str, entries: &[(&str, Value<'_>)]) -> Vec<u8> {
+    let mut sum = hash("", Value::Json(header));
+    let size: usize = entries.iter().map(|(key, value)| 8 + key.len() + slice(*value).len()).sum();
+    let mut out = Vec::with_capacity(24 + header.len() + size);
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&[0; 8]);
+    word(&mut out, header.len() as u32);
+    word(&mut out, entries.len() as u32);
+    out.extend_from_slice(header.as_bytes());
+    for &(key, value) in entries {
+        sum = sum.wrapping_add(hash(key, value));
+        let kind = if matches!(value, Value::Bytes(_)) { BYTES } else { 0 };
+        word(&mut out, key.len() as u32 | kind);
+        word(&mut out, slice(value).len() as u32);
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(slice(value));
+    }
+    out[8..16].copy_from_slice(&sum.to_le_bytes());
+    out
+}
+
+fn word(out: &mut Vec<u8>, value: u32) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+fn slice(value: Value<'_>) -> &[u8] {
+    match value {
+        Value::Json(text) => text.as_bytes(),
+        Value::Bytes(bytes) => bytes,
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], CoreError> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(|| damaged("it is cut short"))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn number(&mut self) -> Result<u32, CoreError> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    fn text(&mut self, length: usize) -> Result<&'a str, CoreError> {
+        std::str::from_utf8(self.take(length)?).map_err(|_| damaged("a text in it is not UTF-8"))
+    }
+}
+
+/// Reads the binary form and checks its sum.
+pub fn read(bytes: &[u8]) -> Result<Snapshot<'_>, CoreError> {
+    let mut reader = Reader { rest: bytes };
+    if reader.take(8)? != MAGIC {
+        return Err(super::refused("its binary form is newer than this version of blazen"));
+    }
+    let mut checksum = [0; 8];
+    checksum.copy_from_slice(reader.take(8)?);
+    let checksum = u64::from_le_bytes(checksum);
+    let length = reader.number()? as usize;
+    let count = reader.number()? as usize;
+    let header_text = reader.text(length)?;
+    // An entry has eight bytes at least: a false count reserves no more than what there is.
+    let mut entries = Vec::with_capacity(count.min(reader.rest.len() / 8));
+    for _ in 0..count {
+        let key = reader.number()?;
+        let length = reader.number()? as usize;
+        let name = reader.text((key & !BYTES) as usize)?;
+        let value = if key & BYTES == 0 { Value::Json(reader.text(length)?) } else { Value::Bytes(reader.take(length)?) };
+        entries.push((name, value));
+    }
+    if !reader.rest.is_empty() {
+        return Err(damaged("something follows its end"));
+    }
+    let header = header(header_text)?;
+    check(header_text, &entries, checksum)?;
+    Ok(Snapshot { header, header_text, entries, checksum })
+}

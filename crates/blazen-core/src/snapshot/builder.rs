@@ -1,0 +1,117 @@
+//! Entries on their way into a snapshot: all their bytes in one place, and where each stands.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::{Header, Value, binary, key};
+
+#[derive(Default)]
+pub struct Builder {
+    text: Vec<u8>,
+    bytes: Vec<u8>,
+    index: Vec<Item>,
+    omit: String,
+}
+
+struct Item {
+    key: usize,
+    value: usize,
+    end: usize,
+    /// Where its bytes stand, for one that is not JSON.
+    bytes: Option<(usize, usize)>,
+}
+
+impl Builder {
+    /// One that leaves a member out, so that a test can show that it would be missed.
+    pub fn omitting(member: String) -> Self {
+        Self { omit: member, ..Self::default() }
+    }
+
+    pub fn keeps(&self, member: &str) -> bool {
+        self.omit.is_empty() || self.omit != member.split('/').next().unwrap_or_default()
+    }
+
+    /// Adds `<section>/<number>`.
+    pub fn numbered(&mut self, section: &str, number: u64, value: &impl Serialize) {
+        if !self.keeps(section) {
+            return;
+        }
+        let key = self.text.len();
+        let _ = write!(self.text, "{section}/{number}");
+        self.json(key, value);
+    }
+
+    pub fn named(&mut self, name: &str, value: &impl Serialize) {
+        if !self.keeps(name) {
+            return;
+        }
+        let key = self.text.len();
+        self.text.extend_from_slice(name.as_bytes());
+        self.json(key, value);
+    }
+
+    fn json(&mut self, key: usize, value: &impl Serialize) {
+        let start = self.text.len();
+        // Plain data into memory: it cannot fail.
+        let written = serde_json::to_writer(&mut self.text, value).is_ok();
+        debug_assert!(written, "an entry that cannot be written");
+        self.index.push(Item { key, value: start, end: self.text.len(), bytes: None });
+    }
+
+    pub fn raw(&mut self, name: &str, json: &str) {
+        if !self.keeps(name) {
+            return;
+        }
+        let key = self.text.len();
+        self.text.extend_from_slice(name.as_bytes());
+        self.raw_json(key, json);
+    }
+
+    /// Adds JSON that the host has written.
+    pub fn raw_numbered(&mut self, section: &str, number: u64, json: &str) {
+        if !self.keeps(section) {
+            return;
+        }
+        let key = self.text.len();
+        let _ = write!(self.text, "{section}/{number}");
+        self.raw_json(key, json);
+    }
+
+    fn raw_json(&mut self, key: usize, json: &str) {
+        let value = self.text.len();
+        self.text.extend_from_slice(json.as_bytes());
+        self.index.push(Item { key, value, end: self.text.len(), bytes: None });
+    }
+
+    pub fn bytes(&mut self, name: &str, bytes: &[u8]) {
+        if !self.keeps(name) {
+            return;
+        }
+        let key = self.text.len();
+        self.text.extend_from_slice(name.as_bytes());
+        let value = self.text.len();
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.index.push(Item { key, value, end: value, bytes: Some((start, self.bytes.len())) });
+    }
+
+    /// The snapshot in its binary form.
+    pub fn finish(self, header: &Header) -> Vec<u8> {
+        let Self { text, bytes, index, .. } = self;
+        // Only whole strings were put together.
+        let text = String::from_utf8(text).unwrap_or_default();
+        let mut entries: Vec<(&str, Value<'_>)> = index
+            .iter()
+            .map(|item| {
+                let value = match item.bytes {
+                    Some((start, end)) => Value::Bytes(&bytes[start..end]),
+                    None => Value::Json(&text[item.value..item.end]),
+                };
+                (&text[item.key..item.value], value)
+            })
+            .collect();
+        entries.sort_by(|(a, _), (b, _)| key::order(a, b));
+        binary::write(&serde_json::to_string(header).unwrap_or_default(), &entries)
+    }
+}

@@ -1,0 +1,279 @@
+//! Every vector, stopped after every frame, stored, read by another core and gone on with (7.3).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
+
+mod vector;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use blazen_core::*;
+use serde_json::{Value, json};
+use vector::{NONE, Names, all, exchange, full, lines};
+
+/// A vector being played, with what a host knows of it.
+struct Player {
+    core: Core,
+    plan: i32,
+    run: i32,
+    names: Names,
+    /// Types of payloads that the core holds.
+    held: BTreeMap<i32, String>,
+    /// Key lines by the slot of the event that they came with.
+    keys: BTreeMap<i32, Vec<String>>,
+    /// Invoke lines of what runs, and ids of what was aborted.
+    running: BTreeMap<i32, String>,
+    aborted: BTreeSet<i32>,
+    over: bool,
+}
+
+impl Player {
+    fn new(definition: &Value) -> Self {
+        let names = Names::of(definition);
+        let mut core = Core::new();
+        let plan = core.compile(&names.definition.to_string());
+        assert!(plan >= 0, "{}", core.last_error());
+        Self {
+            core,
+            plan,
+            run: NONE,
+            names,
+            held: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            running: BTreeMap::new(),
+            aborted: BTreeSet::new(),
+            over: false,
+        }
+    }
+
+    fn give(&mut self, lines: &[String]) -> Vec<String> {
+        let mut keys = Vec::new();
+        for line in lines {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[0] {
+                "Key" => keys.push(line.clone()),
+                "Start" => self.hold(words[1], "StartEvent", &mut keys),
+                "Emit" | "Send" => self.hold(words[3], words[2], &mut keys),
+                "External" => self.hold(words[2], words[1], &mut keys),
+                "Settle" => {
+                    self.running.remove(&words[1].parse().unwrap());
+                    self.aborted.remove(&words[1].parse().unwrap());
+                }
+                _ => {}
+            }
+        }
+        let frames: Vec<_> = lines.iter().map(|line| self.names.encode(line, self.plan)).collect();
+        let got = exchange(&mut self.core, &mut self.run, &frames, &self.names).unwrap();
+        for line in &got {
+            let words: Vec<&str> = line.split(' ').collect();
+            let id = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(NONE);
+            match words[0] {
+                "Invoke" => {
+                    self.running.insert(id, line.clone());
+                }
+                "Release" => {
+                    self.held.remove(&id);
+                    self.keys.remove(&id);
+                }
+                "Abort" => {
+                    self.running.remove(&id);
+                    self.aborted.insert(id);
+                }
+                "Finish" | "Fail" => self.over = true,
+                _ => {}
+            }
+        }
+        got
+    }
+
+    fn hold(&mut self, slot: &str, ty: &str, keys: &mut Vec<String>) {
+        let slot = slot.parse().unwrap();
+        self.held.insert(slot, full(ty));
+        if !keys.is_empty() {
+            self.keys.insert(slot, std::mem::take(keys));
+        }
+    }
+
+    fn save(&mut self) -> Option<Vec<u8>> {
+        self.save_without("")
+    }
+
+    /// As a build would that forgets a member.
+    fn save_without(&mut self, member: &str) -> Option<Vec<u8>> {
+        let slots: Vec<i32> = self.held.keys().copied().collect();
+        let events: Vec<Value> = self.held.values().map(|ty| json!({ "type": ty, "payload": {} })).collect();
+        let keys = (0..10).map(|id| json!([format!("key/{id}"), id]));
+        let sent = (0..10).map(|id| json!([format!("sent/{id}"), format!("id {id}")]));
+        let entries: Vec<Value> = keys.chain(sent).collect();
+        let document = json!({ "runId": "r", "slots": slots, "events": events, "entries": entries, "omit": member }).to_string();
+        self.core.save(self.run, &document, &[])
+    }
+
+    /// Goes on in another core.
+    fn restore(&mut self, bytes: &[u8]) {
+        let difference = self.core.verify(self.plan, self.run, bytes, &[]);
+        assert_eq!(difference.as_deref(), Some(""), "{}", self.core.last_error());
+        let text = self.core.text(bytes).unwrap();
+        let mut other = Core::new();
+        self.plan = other.compile(&self.names.definition.to_string());
+        let parsed = other.parse(text.as_bytes()).unwrap_or_else(|| panic!("{}", other.last_error()));
+        assert_eq!(parsed, bytes, "the text has the content of the binary form");
+        self.run = other.restore(self.plan, &parsed);
+        assert!(self.run >= 0, "{}\n{text}", other.last_error());
+        self.core = other;
+        assert_eq!(self.save().as_deref(), Some(bytes), "stored again at once it is equal byte for byte\n{text}");
+    }
+
+    /// The first exchange after a resume: what had not settled is called again, and nothing else.
+    fn resume(&mut self, frames: &[String]) -> Vec<String> {
+        let (mut before, mut aborted) = (std::mem::take(&mut self.running), std::mem::take(&mut self.aborted));
+        for line in frames.iter().filter(|line| line.starts_with("Settle")) {
+            let id = line.split(' ').nth(1).unwrap().parse().unwrap();
+            before.remove(&id);
+            aborted.remove(&id);
+        }
+        let mut lines: Vec<String> = Vec::new();
+        for (slot, keys) in &self.keys {
+            lines.extend(keys.clone());
+            lines.push(format!("Keyed {slot}"));
+        }
+        lines.extend(frames.to_vec());
+        lines.push("Pause 0".to_owned());
+        let got = self.give(&lines);
+        let mut rest = Vec::new();
+        let mut called = BTreeMap::new();
+        for line in got {
+            let id: i32 = line.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(NONE);
+            if line.starts_with("Invoke") && before.get(&id) == Some(&line) && !called.contains_key(&id) {
+                called.insert(id, line);
+            } else if line.starts_with("Abort") && aborted.remove(&id) {
+                self.aborted.insert(id);
+            } else {
+                rest.push(line);
+            }
+        }
+        assert_eq!(called, before, "what had not settled is called again");
+        assert!(aborted.is_empty(), "what was aborted is told of again");
+        rest
+    }
+}
+
+fn turns(vector: &Value) -> Vec<(Vec<String>, Vec<String>)> {
+    vector["play"].as_array().unwrap().iter().map(|turn| (lines(&turn["in"]), lines(&turn["out"]))).collect()
+}
+
+#[test]
+fn every_vector_after_every_turn() {
+    let mut stops = 0;
+    for (name, vector) in all().iter().filter(|(_, vector)| vector.get("error").is_none()) {
+        let turns = turns(vector);
+        for stop in 0..turns.len() {
+            let mut player = Player::new(&vector["definition"]);
+            for (at, (frames, expected)) in turns.iter().enumerate() {
+                assert_eq!(&player.give(frames), expected, "{name}, stopped after {stop}, play[{at}]");
+                if at == stop && !player.over {
+                    let bytes = player.save().unwrap_or_else(|| panic!("{}", player.core.last_error()));
+                    player.restore(&bytes);
+                    let rest: Vec<String> = player.resume(&[]).into_iter().filter(|line| line != "Waiting").collect();
+                    assert_eq!(rest, Vec::<String>::new(), "{name}, stopped after {stop}: nothing else happens");
+                    stops += 1;
+                }
+            }
+        }
+    }
+    assert!(stops > 300, "{stops} stops");
+}
+
+/// What settles while nothing is dispatched waits in the queue, and in the snapshot.
+#[test]
+fn every_vector_after_every_frame() {
+    let mut stops = 0;
+    for (name, vector) in all().iter().filter(|(_, vector)| vector.get("error").is_none()) {
+        let turns = turns(vector);
+        for (stop, (frames, expected)) in turns.iter().enumerate() {
+            // A turn with a Cancel or a failure ends the run whether it is paused or not.
+            for split in 1..=frames.len() {
+                let mut player = Player::new(&vector["definition"]);
+                for (frames, _) in &turns[..stop] {
+                    player.give(frames);
+                }
+                if player.run == NONE {
+                    continue;
+                }
+                let mut first = vec!["Pause 1".to_owned()];
+                first.extend(frames[..split].to_vec());
+                let mut got = player.give(&first);
+                if player.over {
+                    continue;
+                }
+                let Some(bytes) = player.save() else {
+                    assert!(player.core.last_error().contains("in the middle of an exchange"), "{}", player.core.last_error());
+                    continue;
+                };
+                player.restore(&bytes);
+                got.extend(player.resume(&frames[split..]));
+                let quiet = |lines: &[String]| lines.iter().filter(|line| *line != "Waiting").cloned().collect::<Vec<_>>();
+                assert_eq!(quiet(&got), quiet(expected), "{name}, play[{stop}] stopped after frame {split}");
+                for (at, (frames, expected)) in turns.iter().enumerate().skip(stop + 1) {
+                    assert_eq!(&player.give(frames), expected, "{name}, stopped in {stop} after {split}, play[{at}]");
+                }
+                stops += 1;
+            }
+        }
+    }
+    assert!(stops > 300, "{stops} stops");
+}
+
+/// A build that drops a member of rule 7.2 is caught, and told which.
+#[test]
+fn a_member_left_out_is_named() {
+    const MEMBERS: &[&str] = &[
+        "run",
+        "queue",
+        "event",
+        "invocation",
+        "attempts",
+        "yields",
+        "fan",
+        "scope",
+        "branches",
+        "done",
+        "join",
+        "collect",
+        "given",
+        "key",
+        "sent",
+    ];
+    let mut named = BTreeSet::new();
+    for (_, vector) in all().iter().filter(|(_, vector)| vector.get("error").is_none()) {
+        let turns = turns(vector);
+        for stop in 0..2 * turns.len() {
+            let mut player = Player::new(&vector["definition"]);
+            for (frames, _) in &turns[..stop / 2] {
+                player.give(frames);
+            }
+            let mut frames = turns[stop / 2].0.clone();
+            if stop % 2 == 1 && player.run != NONE {
+                frames.insert(0, "Pause 1".to_owned());
+            }
+            player.give(&frames);
+            if player.over {
+                continue;
+            }
+            let whole = player.save().unwrap();
+            for member in MEMBERS {
+                let bytes = player.save_without(member).unwrap();
+                let difference = player.core.verify(player.plan, player.run, &bytes, &[]);
+                let told = difference.clone().unwrap_or_else(|| player.core.last_error().to_owned());
+                assert!(bytes == whole || !told.is_empty(), "\"{member}\" is not missed: {}", player.core.text(&whole).unwrap());
+                let word = |text: &str| text.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == *member);
+                if bytes != whole && word(&told) {
+                    named.insert(*member);
+                }
+            }
+        }
+    }
+    assert_eq!(named.into_iter().collect::<Vec<_>>(), {
+        let mut all = MEMBERS.to_vec();
+        all.sort_unstable();
+        all
+    });
+}
