@@ -1,5 +1,7 @@
+import { createRequire } from "node:module";
 import { binding, CancelledError, type Context, DefinitionError, event, resource, SessionValueError, StartEvent, StepError, StopEvent, Workflow } from "blazen";
 import { describe, expect, test } from "vitest";
+import { nodeSources } from "../../ts/src/binding/node";
 
 class Next extends event("Next") {}
 type Options = ConstructorParameters<typeof Workflow>[1];
@@ -45,6 +47,20 @@ describe("ctx.session (6.3)", () => {
       return session.get("a") === value;
     });
     expect(same).toBe(binding === "wasm");
+  });
+
+  test("where WASM is only Node's fallback, a program means what it means on the native binding", () => {
+    const require = createRequire(import.meta.url);
+    const pinned = process.env["BLAZEN_BINDING"];
+    try {
+      delete process.env["BLAZEN_BINDING"];
+      expect(nodeSources(require).map(({ load, name }) => name === "@blazen/wasm" && load().session)).toContain("json");
+      process.env["BLAZEN_BINDING"] = "wasm";
+      expect(nodeSources(require).map(({ load }) => load().session)).toEqual(["live"]);
+    } finally {
+      if (pinned === undefined) delete process.env["BLAZEN_BINDING"];
+      else process.env["BLAZEN_BINDING"] = pinned;
+    }
   });
 
   test('"live": the same object comes back, whatever it is', async () => {

@@ -405,6 +405,27 @@ describe("the loser of a fan-out (2.5c)", () => {
     expect(await workflow.run({})).toEqual([[0], [0], true]);
   });
 
+  test("nor one that settles before it is told", async () => {
+    const opened = gate();
+    const race = new Workflow("race", { state: { wins: [] as number[] } })
+      .step("fan", StartEvent, () => [0, 1].map((n) => new Work({ n })))
+      .step("work", Work, async ({ n }, ctx) => {
+        ctx.state.update("wins", (wins) => [...wins, n]);
+        await opened.opened;
+        return new Done({ n });
+      })
+      .step("win", collect(Done, { of: "fan", first: 1 }), (_, ctx) => stop(ctx.state.get("wins")));
+    // While a chain of steps of another run has used up the host's patience, what settles is taken up at its next turn.
+    let over = false;
+    const spin = new Workflow("spin").step("first", StartEvent, () => new Look()).step("spin", Look, () => (over ? stop(1) : new Look()));
+    const raced = race.run({});
+    const spun = spin.run({});
+    opened.open();
+    expect(await raced).toEqual([0]);
+    over = true;
+    await spun;
+  });
+
   test("nor one that begins after the fan-out has ended", async () => {
     // All branches are synchronous: the core has called for them before the first has won.
     const workflow = new Workflow("late", { state: { ran: [] as number[] } })

@@ -1,12 +1,15 @@
 // The programs of the api's examples that rules 1 to 3 cover. They compile as they stand, the lines marked @ts-expect-error included.
-import { all, collect, event, StartEvent, StopEvent, step, Workflow } from "blazen";
+import { all, type Context, collect, event, resource, StartEvent, StopEvent, step, Workflow } from "blazen";
 import { z } from "zod";
 
 // Events, steps, a workflow. Types flow from step to step, and out of run().
 class Greet extends event("Greet")<{ name: string }> {}
 
-const greet = new Workflow("greet")
-  .step("hello", StartEvent<{ name: string }>, (start) => new Greet({ name: start.name }))
+const greet = new Workflow("greet", { state: { greeted: 0 } })
+  .step("hello", StartEvent<{ name: string }>, (start, ctx) => {
+    ctx.state.update("greeted", (n) => n + 1);
+    return new Greet({ name: start.name });
+  })
   .step("reply", Greet, async (greet) => new StopEvent({ result: `Hello, ${greet.name}` }));
 
 export const greeting: string = await greet.run({ name: "Ada" });
@@ -46,13 +49,14 @@ const either = new Workflow("either")
 export const any: string = await either.run({ ping: true });
 
 // Classes and decorators.
-class Greeter extends Workflow<{ name: string }, string> {
+class Greeter extends Workflow<{ name: string }, string, { count: number }> {
   constructor() {
-    super("greeter");
+    super("greeter", { state: { count: 0 } });
   }
 
   @step(StartEvent<{ name: string }>)
-  hello(start: StartEvent<{ name: string }>) {
+  hello(start: StartEvent<{ name: string }>, ctx: Context<{ count: number }>) {
+    ctx.state.set("count", ctx.state.get("count") + 1);
     return new Greet({ name: start.name });
   }
 
@@ -91,3 +95,33 @@ collect(Ping, { first: 1 });
 new Workflow("bad").step("a", StartEvent, () => "text");
 // @ts-expect-error an unknown option
 new Workflow("bad").step("a", StartEvent, { retries: 3 }, () => null);
+
+// State has the types of its initial values; other keys have those that are said. The session's values are live.
+interface Connection {
+  query(sql: string): Promise<unknown[]>;
+  close(): Promise<void>;
+}
+declare function connect(): Promise<Connection>;
+const database = resource({ open: connect, close: (db) => db.close() });
+const typed = new Workflow("typed", { state: { count: 0, tags: [] as string[] }, session: "live", sessionPausePolicy: "warn_drop" }).step(
+  "work",
+  StartEvent<{ note: string }>,
+  async (start, ctx) => {
+    const count: number = ctx.get("count") + ctx.state.get("count");
+    const tags: string[] = [...ctx.state.get("tags"), start.note];
+    const other: Date | undefined = ctx.state.get<Date>("other");
+    // @ts-expect-error a key that the initial values do not have may be missing
+    const missing: Date = ctx.state.get<Date>("other");
+    // @ts-expect-error what changes a number gives a number
+    ctx.state.update("count", (n) => `${n}`);
+    ctx.state.setBytes("image", new Uint8Array([1, 2, 3]));
+    ctx.session.set("cache", new Map());
+    const receipt: number = await ctx.once("charge", async () => 12);
+    await ctx.commit({ id: `${ctx.invocationId}/${ctx.attempt}` });
+    const db = await ctx.session.use(database);
+    return new StopEvent({ result: { count, tags, other, missing, receipt, rows: await db.query("select 1") } });
+  },
+);
+export const receipt: number = (await typed.run({ note: "x" }, { session: { db: 1 } })).receipt;
+// @ts-expect-error an unknown policy
+new Workflow("bad", { sessionPausePolicy: "drop" });

@@ -20,7 +20,7 @@ import { describe, isPlainObject, isWellFormed } from "./values";
 export function begin(plan: Plan, input: unknown, options: RunOptions | undefined): Run {
   if (options !== undefined) checkOptions(plan.name, options);
   const Start = plan.classes[0] as unknown as new (payload: unknown) => Event;
-  return startRun(plan, new Start(input), options ?? {});
+  return startRun(plan, new Start(input), options);
 }
 
 function checkOptions(workflow: string, options: unknown): void {
@@ -37,9 +37,10 @@ function checkOptions(workflow: string, options: unknown): void {
   if (session !== undefined && !isPlainObject(session)) refuse(`"session" is an object with the session's first values by key, not ${describe(session)}.`);
 }
 
-function startRun(plan: Plan, start: Event, { runId, signal, session }: RunOptions): Run {
-  const run = new Run(plan, runId);
-  if (session !== undefined) for (const [key, value] of Object.entries(session)) sessionOf(run).set(key, value);
+function startRun(plan: Plan, start: Event, options: RunOptions | undefined): Run {
+  const run = new Run(plan, options?.runId);
+  if (options?.session !== undefined) for (const [key, value] of Object.entries(options.session)) sessionOf(run).set(key, value);
+  const signal = options?.signal;
   if (signal !== undefined) {
     if (signal.aborted) {
       void cancelRun(run, signal.reason, 0);

@@ -17,18 +17,18 @@ export const DONE = Promise.resolve();
  * @throws (or as a rejection) what a function of `update` throws, and UnserializableError for what it gives: nothing is committed
  */
 export function commitWrites(attempt: Attempt, publish: () => void): Promise<void> | undefined {
-  const { view } = attempt;
-  if (attempt.aborted) view?.drop();
-  const changes = view?.changes();
+  const state = attempt.own?.state;
+  if (attempt.aborted) state?.drop();
+  const changes = state?.changes();
   // The functions of updates are the user's: they may have ended the attempt.
-  if (view !== undefined && changes !== undefined && attempt.invocation >= 0 && !attempt.aborted) view.apply(changes);
+  if (state !== undefined && changes !== undefined && attempt.invocation >= 0 && !attempt.aborted) state.apply(changes);
   publish();
   return undefined;
 }
 
 /** The same while the step goes on: after the commit points before it, and the attempt fails when it fails (4.2). */
 export function commitPoint(attempt: Attempt, publish: () => void): Promise<void> {
-  const before = attempt.view?.pending;
+  const before = attempt.own?.pending;
   let point: Promise<void> | undefined;
   if (before !== undefined) point = before.then(() => commitWrites(attempt, publish));
   else {
@@ -41,7 +41,7 @@ export function commitPoint(attempt: Attempt, publish: () => void): Promise<void
   if (point === undefined) return DONE;
   // Nobody need await it: the attempt does.
   point.catch(() => {});
-  attempt.state.pending = point;
+  attempt.await(point);
   return point;
 }
 
@@ -61,7 +61,7 @@ export function commitNow(attempt: Attempt, run: Run, id: string | undefined): P
 /** True for a commit point that changes nothing: the run knows its id, or the attempt's fan-out is over. Its writes are dropped. */
 export function drops(attempt: Attempt, run: Run, id: string | undefined): boolean {
   if (!attempt.aborted && (id === undefined || run.ids?.has(id) !== true)) return false;
-  attempt.view?.drop();
+  attempt.own?.state?.drop();
   return true;
 }
 

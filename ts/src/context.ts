@@ -67,16 +67,30 @@ export interface Context<S extends object = Record<string, unknown>> {
 /** A BlazenState may come from a second copy of this package. */
 const BLAZEN_STATE = Symbol.for("blazen.state");
 
+/** What only some attempts have. */
+class Own {
+  state: StateView | undefined = undefined;
+  session: SessionView | undefined = undefined;
+  /** Its commit points that are not over yet. */
+  pending: Promise<void> | undefined = undefined;
+  controller: AbortController | undefined = undefined;
+  /** Why what it does is dropped. */
+  reason: unknown = undefined;
+
+  /** The attempt has settled: what it did not commit is dropped, and it holds no resource any more. */
+  end(): void {
+    this.state?.drop();
+    this.session?.release();
+  }
+}
+
 /** One try of an invocation: the context that its step holds, and what the loop knows of it. */
 export class Attempt implements Context {
   /** Neighbours among the run's live attempts. */
   previous: Attempt | undefined = undefined;
   next: Attempt | undefined = undefined;
   attempt = 1;
-  /** Its writes and the like, once it has used any of it. */
-  view: StateView | undefined = undefined;
-  #controller: AbortController | undefined = undefined;
-  #reason: unknown = undefined;
+  own: Own | undefined = undefined;
 
   constructor(
     /** Its run; for one that outlives its run only what names it, so that the run can leave memory (5.5). */
@@ -101,21 +115,23 @@ export class Attempt implements Context {
     return `${this.runId}/${this.seq}`;
   }
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    const own = this.#own;
+    if (own.controller === undefined) {
+      own.controller = new AbortController();
+      if (own.reason !== undefined) own.controller.abort(own.reason);
     }
-    return this.#controller.signal;
+    return own.controller.signal;
   }
 
   get state(): StateView {
-    this.view ??= new StateView(this);
-    return this.view;
+    const own = this.#own;
+    own.state ??= new StateView(this);
+    return own.state;
   }
   get session(): SessionView {
-    const { state } = this;
-    state.session ??= new SessionView(this);
-    return state.session;
+    const own = this.#own;
+    own.session ??= new SessionView(this);
+    return own.session;
   }
   get<T>(key: string): T {
     return (this.state.has(key) ? this.state.get(key) : this.session.get(key)) as T;
@@ -183,19 +199,29 @@ export class Attempt implements Context {
 
   /** What it does is dropped: its fan-out, its run, or the time it has is over. */
   get aborted(): boolean {
-    return this.#reason !== undefined;
+    return this.own?.reason !== undefined;
   }
   /** Its fan-out is over: so from now on, though its step is told later. Runs no user code. */
   withdraw(): void {
-    this.#reason ??= new CancelledError(`Workflow "${this.workflowName}": the fan-out of step "${this.stepName}" is over.`, undefined, {
+    this.#own.reason ??= new CancelledError(`Workflow "${this.workflowName}": the fan-out of step "${this.stepName}" is over.`, undefined, {
       runId: this.runId,
       step: this.stepName,
     });
   }
   /** Tells the step, for the first reason there was. */
   abort(reason?: unknown): void {
-    this.#reason ??= reason;
-    this.#controller?.abort(this.#reason);
+    const own = this.#own;
+    own.reason ??= reason;
+    own.controller?.abort(own.reason);
+  }
+  /** A commit point that the attempt settles after, and fails with. */
+  await(point: Promise<void>): void {
+    this.#own.pending = point;
+  }
+
+  get #own(): Own {
+    this.own ??= new Own();
+    return this.own;
   }
 }
 

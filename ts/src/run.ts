@@ -62,8 +62,6 @@ export class Run {
   #resolve: ((result: unknown) => void) | undefined = undefined;
   #reject: ((error: unknown) => void) | undefined = undefined;
   #cancelled: Promise<CancelReport> | undefined = undefined;
-  /** The outcome is there, and told when the run's resources are closed. */
-  #closing = false;
 
   // Commands not yet carried out, three entries each; most answers hold one, which needs no array.
   next = -1;
@@ -171,7 +169,7 @@ export class Run {
   result(): Promise<unknown> {
     this.#promise ??= new Promise((resolve, reject) => {
       const outcome = this.#outcome;
-      if (outcome === undefined || this.#closing) {
+      if (outcome === undefined || this.memory?.session?.closing === true) {
         this.#resolve = resolve;
         this.#reject = reject;
       } else if (outcome.status === "completed") resolve(outcome.result);
@@ -206,8 +204,9 @@ export class Run {
    * @param patience ms after which the outcome is told though they are not closed yet
    */
   #close(patience?: number): Promise<void> {
-    this.#closing = true;
-    const closed = this.memory!.session!.resources.end().catch((cause: unknown) => {
+    const session = this.memory!.session!;
+    session.closing = true;
+    const closed = session.resources.end().catch((cause: unknown) => {
       const why = cause instanceof Error ? cause.message : describe(cause);
       const error = new StepError(`Workflow "${this.plan.name}": a resource could not be closed: ${why}`, 1, { cause, runId: this.runId });
       // Beside another end nobody would hear of it.
@@ -215,7 +214,7 @@ export class Run {
       else void Promise.reject(error);
     });
     return (patience === undefined ? closed : within(closed, patience)).then(() => {
-      this.#closing = false;
+      session.closing = false;
       const outcome = this.#outcome!;
       if (outcome.status === "completed") this.#resolve?.(outcome.result);
       else if (outcome.status === "failed") this.#rejectFailed(outcome.error);
@@ -296,7 +295,7 @@ export class Run {
       attempt.invocation = -1;
       attempt.next = undefined;
       attempt.previous = undefined;
-      attempt.view?.drop();
+      attempt.own?.end();
       attempt.abort(reason);
       attempt = next;
     }

@@ -32,6 +32,8 @@ export interface SessionMap {
 export class Session {
   /** Opened by the run's steps; no part of the entries. */
   readonly resources = new Resources();
+  /** The run has its outcome, and tells it when its resources are closed. */
+  closing = false;
   /** By key: references, or JSON texts. */
   readonly entries = new Map<string, unknown>();
 

@@ -21,7 +21,6 @@ function finishAttempt(attempt: Attempt): boolean {
   if (attempt.invocation < 0) return false;
   const run = attempt.run as Run;
   run.unlink(attempt);
-  attempt.view?.end();
   if (!run.cancelling) return true;
   attempt.invocation = -1;
   run.onSettled?.();
@@ -50,7 +49,7 @@ export function settle(attempt: Attempt, value: unknown): void {
 function settleSlowly(attempt: Attempt, value: unknown): void {
   const run = attempt.run as Run;
   const { step } = attempt;
-  const pending = attempt.view?.pending;
+  const pending = attempt.own?.pending;
   if (pending !== undefined) return settleAfter(attempt, run, pending, value);
   const fan = Array.isArray(value);
   if (fan && ofLastKind(step, value)) return commitSettle(attempt, run, () => settleFan(attempt, run, value));
@@ -68,11 +67,10 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
 }
 
 /** Its commit points come first, and one that fails fails it (4.2). */
-function settleAfter(attempt: Attempt, run: Run, pending: Promise<unknown>, value: unknown): void {
-  const { state } = attempt;
+function settleAfter(attempt: Attempt, run: Run, pending: Promise<void>, value: unknown): void {
   pending.then(
     () => {
-      if (state.pending === pending) state.pending = undefined;
+      if (attempt.own?.pending === pending) attempt.own.pending = undefined;
       settle(attempt, value);
       dispatch(run);
     },
@@ -103,6 +101,7 @@ function commitSettle(attempt: Attempt, run: Run, write: () => void): void {
 
 function settleOutputs(attempt: Attempt, run: Run, outputs: readonly Output[], fan: boolean): void {
   const { invocation, step } = attempt;
+  attempt.own?.end();
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
   if (run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
@@ -128,6 +127,7 @@ function ofLastKind({ lastKind }: Attempt["step"], values: readonly unknown[]): 
 
 function settleFan(attempt: Attempt, run: Run, events: readonly Event[]): void {
   const { step, invocation } = attempt;
+  attempt.own?.end();
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
   if (run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
@@ -151,6 +151,7 @@ function remember(run: Run, step: Attempt["step"], { event, type }: Output): voi
 
 export function settleFailed(attempt: Attempt, error: unknown, outcome: number): void {
   const { invocation } = attempt;
+  attempt.own?.end();
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
   const run = attempt.run as Run;

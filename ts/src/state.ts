@@ -5,7 +5,6 @@ import { memoryOf, type RunMemory } from "./memory";
 import { fieldPath } from "./path";
 import { placed } from "./place";
 import type { Run } from "./run";
-import type { SessionView } from "./session";
 import { describe, isWellFormed } from "./values";
 
 export type Key<S> = Extract<keyof S, string>;
@@ -53,11 +52,8 @@ class Updates {
 /** What an attempt wrote and did not commit yet; undefined is a removal. */
 type Written = Encoded | undefined | Updates;
 
-/** An attempt's view of the state: its uncommitted writes over what is committed. Also holds what else only some attempts need. */
+/** An attempt's view of the state: its uncommitted writes over what is committed. */
 export class StateView implements StateMap {
-  /** Promises of its commit points: the attempt settles only after them, and fails with them (4.2). */
-  pending: Promise<unknown> | undefined = undefined;
-  session: SessionView | undefined = undefined;
   #written: Map<string, Written> | undefined = undefined;
 
   constructor(private readonly attempt: Attempt) {}
@@ -123,11 +119,6 @@ export class StateView implements StateMap {
     memoryOf(this.attempt.run as Run);
     this.#written ??= new Map();
     this.#written.set(key, value);
-  }
-  /** The attempt is over. */
-  end(): void {
-    this.#written = undefined;
-    this.session?.release();
   }
   /** Drops what was not committed. */
   drop(): void {
