@@ -421,9 +421,10 @@ describe("the loser of a fan-out (2.5c)", () => {
     const raced = race.run({});
     const spun = spin.run({});
     opened.open();
-    expect(await raced).toEqual([0]);
+    const wins = await raced;
     over = true;
     await spun;
+    expect(wins).toEqual([0]);
   });
 
   test("nor one that begins after the fan-out has ended", async () => {
