@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { CancelledError, type Context, collect, DefinitionError, event, StartEvent, StepError, StopEvent, UnserializableError, Workflow } from "blazen";
 import { describe, expect, test } from "vitest";
 
@@ -459,6 +461,51 @@ describe("ids and attempts (4.5)", () => {
     await workflow.run({}, { runId: "mine" });
     expect(new Set(ids).size).toBe(6);
     expect(ids.slice(3)).toEqual(["mine/0", "mine/1", "mine/2"]);
+  });
+});
+
+describe("a step that never settles (5.5)", () => {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc") as () => void;
+
+  test.each(["over", "failed", "cancelled", "first"] as const)("%s: it keeps neither the run nor what the run holds", async (end) => {
+    const contexts: Context[] = [];
+    const held: WeakRef<object>[] = [];
+    const hold = (): object => {
+      const object = { big: new Array(1000).fill(0) };
+      held.push(new WeakRef(object));
+      return object;
+    };
+    const begin = () =>
+      new Workflow(end, { session: "live", external: [Look] })
+        .step("deaf", [StartEvent, Work], (_, ctx) => {
+          contexts.push(ctx);
+          ctx.session.set("live", hold());
+          ctx.state.update("n", () => 1);
+          ctx.commit();
+          return new Promise<null>(() => {});
+        })
+        .step("fan", StartEvent, () => [new Work({ n: 1 }), new Done({ n: 1 })])
+        .step("first", collect(Done, { of: "fan", first: 1 }), () => (end === "first" ? new Look() : null))
+        .step("look", Look, (_, ctx) => {
+          ctx.state.update("m", () => hold() && 1);
+          if (end === "failed") throw new Error("boom");
+          return stop(1);
+        })
+        .start({});
+    await (async () => {
+      const handler = begin();
+      if (end === "over" || end === "failed") await handler.send(new Look());
+      if (end === "cancelled") await handler.cancel(undefined, { grace: 0 });
+      await handler.result().catch(() => {});
+    })();
+    for (let i = 0; i < 20 && held.some((ref) => ref.deref() !== undefined); i++) {
+      await turn();
+      gc();
+    }
+    expect(contexts.length).toBeGreaterThan(0);
+    expect(held.map((ref) => ref.deref())).toEqual(held.map(() => undefined));
+    expect(contexts.map((ctx) => ctx.state.get("n"))).toEqual(contexts.map(() => undefined));
   });
 });
 

@@ -297,7 +297,21 @@ export class Run {
       attempt.previous = undefined;
       attempt.own?.end();
       attempt.abort(reason);
+      forgetFrames(attempt.own?.reason);
       attempt = next;
+    }
+  }
+}
+
+/** V8 keeps the objects that an error's frames ran on, the run among them, until its stack is text. */
+function forgetFrames(error: unknown): void {
+  let at = error;
+  for (let depth = 0; depth < 8 && at instanceof Error; depth++) {
+    try {
+      void at.stack;
+      at = at.cause;
+    } catch {
+      return; // an accessor of the user's
     }
   }
 }
