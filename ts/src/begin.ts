@@ -23,7 +23,7 @@ export function begin(plan: Plan, input: unknown, options: RunOptions | undefine
   return startRun(plan, new Start(input), options);
 }
 
-function checkOptions(workflow: string, options: unknown): void {
+export function checkOptions(workflow: string, options: unknown): void {
   const refuse = (why: string): never => {
     throw new DefinitionError(`Workflow "${workflow}": ${why}`);
   };
@@ -40,16 +40,8 @@ function checkOptions(workflow: string, options: unknown): void {
 function startRun(plan: Plan, start: Event, options: RunOptions | undefined): Run {
   const run = new Run(plan, options?.runId);
   if (options?.session !== undefined) for (const [key, value] of Object.entries(options.session)) sessionOf(run).set(key, value);
-  const signal = options?.signal;
-  if (signal !== undefined) {
-    if (signal.aborted) {
-      void cancelRun(run, signal.reason, 0);
-      return run;
-    }
-    const onAbort = () => void cancelRun(run, signal.reason, 1000);
-    signal.addEventListener("abort", onAbort, { once: true });
-    run.onEnd = () => signal.removeEventListener("abort", onAbort);
-  }
+  attach(run, options?.signal);
+  if (run.cancelling) return run;
   use(plan.binding);
   if (development) Object.freeze(start);
   frame(IN_START, plan.id, run.put(start), NONE);
@@ -57,6 +49,18 @@ function startRun(plan: Plan, start: Event, options: RunOptions | undefined): Ru
   if (!run.over && run.handle === NONE) run.handle = handle();
   fromHost(run);
   return run;
+}
+
+/** Cancels the run when the caller's signal is aborted, and leaves nothing on it. */
+export function attach(run: Run, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  if (signal.aborted) {
+    void cancelRun(run, signal.reason, 0);
+    return;
+  }
+  const onAbort = () => void cancelRun(run, signal.reason, 1000);
+  signal.addEventListener("abort", onAbort, { once: true });
+  run.onEnd = () => signal.removeEventListener("abort", onAbort);
 }
 
 /** Likewise (see Blank in event.ts), one of each object that comes and goes with a run stays alive. */

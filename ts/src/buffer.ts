@@ -1,13 +1,16 @@
 import { type Binding, renew } from "./binding/load";
+import { InternalError } from "./errors";
 import { failure, internal, message } from "./failure";
 import {
   CMD_ABORT,
+  CMD_AGAIN,
   CMD_ARG,
   CMD_FAIL,
   CMD_FINISH,
   CMD_INVOKE,
   CMD_RELEASE,
   CMD_WAITING,
+  CMD_YIELDED,
   ERR_CANCELLED,
   IN_CLOSE,
   IN_EMIT,
@@ -21,6 +24,8 @@ const FRAME = 4;
 /** Frames written before the core must take them; the rest of the buffer is for those that belong together. */
 const ROOM = 4000;
 export const NONE = -1;
+/** Not the core's: the loop settles an invocation that nobody runs. */
+export const CMD_SETTLED = 1000;
 /** The handle of a run that the core has ended: what its last steps still give is dropped. */
 export const GONE = -2;
 
@@ -75,6 +80,34 @@ export function emitAndSettle(invocation: number, type: number, slot: number): v
   view[at + 7] = NONE;
 }
 
+/**
+ * Calls the core outside of the exchange.
+ *
+ * @throws InternalError when it traps, which ends the runs of that instance
+ */
+export function cold<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (trap) {
+    trapped();
+    throw new InternalError("The core trapped. This is a fault of the engine: please report it.", { cause: trap });
+  } finally {
+    // Its memory may have grown.
+    refresh();
+  }
+}
+
+/** Frees a run of the core that nobody drives. */
+export function close(binding: Binding, run: number): void {
+  if (binding !== core) return;
+  frames = 0;
+  frame(IN_CLOSE, 0, 0, 0);
+  view[0] = run;
+  view[1] = frames;
+  frames = 0;
+  core.exchange();
+}
+
 /** Hands the written frames to the core and keeps the commands it answers with. Runs no user code. */
 export function exchange(run: Run): void {
   if (run.handle === GONE) {
@@ -114,8 +147,12 @@ export function exchange(run: Run): void {
     } else if (tag === CMD_ABORT) {
       // At once, so that it commits nothing any more; its step is told in turn.
       const invocation = view[at + 1]!;
-      run.push(-tag, invocation, run.withdraw(invocation));
-    } else if (tag === CMD_WAITING) run.push(-tag, 0, undefined);
+      // It was aborted when the run was stored: nothing of it runs here.
+      if (view[at + 2] === 1) run.push(-CMD_SETTLED, invocation, undefined);
+      else run.push(-tag, invocation, run.withdraw(invocation));
+    } else if (tag === CMD_AGAIN) run.push(-tag, view[at + 3]!, view[at + 1]! * 2 ** 32 + (view[at + 2]! >>> 0));
+    else if (tag === CMD_YIELDED) run.push(-tag, view[at + 1]!, undefined);
+    else if (tag === CMD_WAITING) run.push(-tag, 0, undefined);
     else if (tag === CMD_FINISH) {
       run.handle = GONE;
       run.push(-tag, view[at + 1]!, undefined);
@@ -132,13 +169,7 @@ export function exchange(run: Run): void {
 const waiting = new Map<Binding, Set<WeakRef<Run>>>();
 const forgotten = new FinalizationRegistry<{ binding: Binding; handle: number; ref: WeakRef<Run> }>(({ binding, handle, ref }) => {
   waiting.get(binding)?.delete(ref);
-  if (binding !== core) return;
-  frames = 0;
-  frame(IN_CLOSE, 0, 0, 0);
-  view[0] = handle;
-  view[1] = frames;
-  frames = 0;
-  core.exchange();
+  close(binding, handle);
 });
 
 /** Keeps track of a run that only waits for events from outside. */

@@ -12,11 +12,14 @@ export const DONE = Promise.resolve();
 
 /**
  * Makes what an attempt wrote part of the run, in one stretch with the frames that `publish` writes: the one place where a
- * commit may have to wait for something. So far nothing has: `publish` has run when this returns undefined.
+ * commit may have to wait for something. `publish` has run when this returns undefined.
  *
  * @throws (or as a rejection) what a function of `update` throws, and UnserializableError for what it gives: nothing is committed
  */
 export function commitWrites(attempt: Attempt, publish: () => void): Promise<void> | undefined {
+  const { pause } = attempt.run as Run;
+  // The snapshot is taken: this is taken up when the run goes on (7.1).
+  if (pause?.taken) return pause.over.then(() => commitWrites(attempt, publish));
   const state = attempt.own?.state;
   if (attempt.aborted) state?.drop();
   const changes = state?.changes();

@@ -90,6 +90,8 @@ export class Attempt implements Context {
   previous: Attempt | undefined = undefined;
   next: Attempt | undefined = undefined;
   attempt = 1;
+  /** Events that a generator's earlier attempts have yielded and committed. */
+  yields = 0;
   own: Own | undefined = undefined;
 
   constructor(

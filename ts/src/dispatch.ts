@@ -1,8 +1,8 @@
-import { exchange, wait } from "./buffer";
+import { CMD_SETTLED, exchange, frame, NONE, wait } from "./buffer";
 import { Attempt } from "./context";
 import { kindOf } from "./emit";
 import { afterTurn } from "./environment";
-import { CMD_ABORT, CMD_FAIL, CMD_FINISH, CMD_WAITING } from "./generated/tables";
+import { CMD_ABORT, CMD_AGAIN, CMD_FAIL, CMD_FINISH, CMD_WAITING, CMD_YIELDED, IN_SETTLE } from "./generated/tables";
 import type { Run } from "./run";
 import { FAILED, generate, settle, settleFailed } from "./settle";
 
@@ -52,6 +52,7 @@ function drain(first: Run, unchecked = 0): void {
  */
 function drainOne(run: Run, unchecked: number): boolean {
   for (;;) {
+    if (run.pause !== undefined) return drainPaused(run);
     let invocation: number;
     let step: number;
     let input: unknown;
@@ -88,11 +89,30 @@ function drainOne(run: Run, unchecked: number): boolean {
   }
 }
 
+/** Calls nothing; but what was said about the run and its running steps takes effect. */
+function drainPaused(run: Run): true {
+  const waiting = run.takeCommands();
+  for (const [command, subject, input] of waiting) {
+    if (command >= 0 || command === -CMD_AGAIN || command === -CMD_YIELDED) run.push(command, subject, input);
+    else control(run, -command, subject, input);
+    if (run.over) return true;
+  }
+  if (run.live === undefined && run.handle >= 0) run.pause?.take();
+  return true;
+}
+
 function control(run: Run, command: number, subject: number, input: unknown): void {
   if (command === CMD_FINISH) run.complete((run.payload(subject) as { result?: unknown }).result);
   else if (command === CMD_FAIL) run.fail(input);
   else if (command === CMD_WAITING) wait(run);
-  else if (command === CMD_ABORT) tellWithdrawn(run, subject, input as Attempt | undefined);
+  else if (command === CMD_AGAIN) {
+    run.nextSeq = input as number;
+    run.nextAttempt = subject;
+  } else if (command === CMD_YIELDED) run.nextYields = subject;
+  else if (command === CMD_SETTLED) {
+    frame(IN_SETTLE, subject, 0, NONE);
+    exchange(run);
+  } else if (command === CMD_ABORT) tellWithdrawn(run, subject, input as Attempt | undefined);
 }
 
 /** Looks at the clock now and then only, by the pace of the steps so far: it costs as much as a crossing. */
@@ -189,6 +209,12 @@ function rejected(run: Run, attempt: Attempt, error: unknown): void {
 function call(run: Run, invocation: number, stepId: number, input: unknown): void {
   const step = run.plan.steps[stepId]!;
   const attempt = new Attempt(run, invocation, step, run.nextSeq++);
+  if (run.nextAttempt !== 1) {
+    attempt.attempt = run.nextAttempt;
+    attempt.yields = run.nextYields;
+    run.nextAttempt = 1;
+    run.nextYields = 0;
+  }
   if (run.withdrawn?.delete(invocation) === true) attempt.withdraw();
   run.link(attempt);
   let returned: unknown;
@@ -214,6 +240,15 @@ function tellWithdrawn(run: Run, invocation: number, known: Attempt | undefined)
   let attempt = known ?? run.live;
   while (known === undefined && attempt !== undefined && attempt.invocation !== invocation) attempt = attempt.next;
   if (attempt?.invocation === invocation) attempt.abort();
+}
+
+/** A run that goes on from a snapshot does so when whoever resumed it has had a chance to say something to it. */
+export function goOn(run: Run, begin: () => void): void {
+  queueMicrotask(() => {
+    if (run.over || run.cancelling) return;
+    begin();
+    fromHost(run);
+  });
 }
 
 /** What the host starts or sends is dispatched before the call returns (3.7). */

@@ -1,4 +1,4 @@
-declare const process: { env: Record<string, string | undefined> } | undefined;
+declare const process: { env: Record<string, string | undefined>; emitWarning?(text: string, type: string): void } | undefined;
 declare const setImmediate: ((callback: () => void) => unknown) | undefined;
 
 /** Whether emitted events are frozen, so that a step that mutates one is noticed (1.5). */
@@ -7,6 +7,12 @@ export const development: boolean = typeof process === "undefined" || process?.e
 /** Whether workflows check at commits that a snapshot would lose nothing, if they do not say so themselves. */
 export function verifies(): boolean {
   return typeof process !== "undefined" && process?.env["BLAZEN_VERIFY"] === "1";
+}
+
+/** Tells the developer, by the runtime's own way. */
+export function warn(text: string): void {
+  if (typeof process !== "undefined" && typeof process.emitWarning === "function") process.emitWarning(text, "BlazenWarning");
+  else console.warn(text);
 }
 
 /** Calls back after the host's event loop had a turn. */

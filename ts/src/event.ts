@@ -77,6 +77,13 @@ export function event(type: string, schema?: StandardSchemaV1): unknown {
   return eventClass(type, schema);
 }
 
+const builtIn = new Map<string, EventClass>();
+
+/** The class of one of the engine's own events. */
+export function builtInClass(type: string): EventClass | undefined {
+  return builtIn.get(type);
+}
+
 /** The class behind `event()` and the built-in events. */
 export function eventClass(type: string, schema?: StandardSchemaV1) {
   const kind: Kind = { type, schema };
@@ -193,3 +200,5 @@ export class StopEvent<R = unknown> extends StopBase {
     super(payload);
   }
 }
+builtIn.set(StartEvent.type, StartEvent as unknown as EventClass);
+builtIn.set(StopEvent.type, StopEvent);

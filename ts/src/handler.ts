@@ -1,8 +1,10 @@
 import { cancelRun } from "./cancel";
 import { type CancelReport, RunOverError } from "./errors";
 import type { Event } from "./event";
+import { goOnInPlace, type PauseOptions, pauseRun, snapshotRun } from "./pause";
 import type { Run, RunStatus } from "./run";
 import { sendFromOutside } from "./send";
+import type { Snapshot } from "./snapshot";
 
 export interface RunOptions {
   /** Default: a random UUID. */
@@ -48,6 +50,34 @@ export class Handler<Result = unknown> implements AsyncDisposable {
     if (run.over || run.cancelling)
       throw new RunOverError(`Workflow "${run.workflowName}": the run is over (${run.status}), so nothing can be sent to it.`, { runId: run.runId });
     sendFromOutside(run, event, options?.id);
+  }
+
+  /**
+   * Stops dispatch and gives a snapshot: when the steps that run have settled and committed ("drain"), or at once ("now"). One
+   * that has not settled is in it without its uncommitted writes, and runs again when the snapshot is resumed (7.1).
+   *
+   * @param options `mode`, default "drain"; `timeout`: ms after which a drain goes on as "now", default none
+   * @throws (as a rejection) RunOverError; UnserializableError or SessionPauseError when no snapshot can be taken: the run goes on then
+   * @example
+   * const snapshot = await handler.pause();
+   * handler.resume(); // or, anywhere: workflow.resume(snapshot)
+   */
+  pause(options?: PauseOptions): Promise<Snapshot> {
+    return pauseRun(this.#run, options);
+  }
+
+  /** Goes on in place after a pause; what steps settled meanwhile is taken up now. Changes nothing for a run that is not paused. */
+  resume(): void {
+    goOnInPlace(this.#run);
+  }
+
+  /**
+   * A snapshot of the run as it is, which goes on.
+   *
+   * @throws (as a rejection) RunOverError, UnserializableError, SessionPauseError
+   */
+  snapshot(): Promise<Snapshot> {
+    return snapshotRun(this.#run);
   }
 
   /**

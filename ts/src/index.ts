@@ -1,4 +1,5 @@
 export { type Accepts, type All, all, type Collect, type CollectOptions, collect } from "./accepts";
+export { type Codec, codec } from "./codec";
 export type { Context } from "./context";
 export { type StepDecorator, step } from "./decorators";
 export {
@@ -22,9 +23,11 @@ export {
 export { type Event, type EventClass, event, type Fields, StartEvent, StopEvent } from "./event";
 export { Handler, type RunOptions } from "./handler";
 export type { SessionPausePolicy, SnapshotContent } from "./memory";
+export type { PauseOptions } from "./pause";
 export { type Resource, resource } from "./resource";
 export type { RunStatus } from "./run";
 export type { SessionMap } from "./session";
+export { Snapshot } from "./snapshot";
 export type { StateMap } from "./state";
 export type { Received, StepOptions, StepResult } from "./step";
 export { Workflow, type WorkflowOptions } from "./workflow";

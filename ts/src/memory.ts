@@ -41,8 +41,18 @@ export class RunMemory {
   committing = false;
   #own = false;
 
+  /** What a snapshot does with the session; a resumed run keeps the one it had (7.4). */
+  pausePolicy: SessionPausePolicy;
+
   constructor(readonly options: MemoryOptions) {
     this.state = options.initial;
+    this.pausePolicy = options.pausePolicy;
+  }
+
+  /** The state of a stored run. */
+  replace(state: Map<string, Encoded>): void {
+    this.state = state;
+    this.#own = true;
   }
 
   /** Makes a commit's writes part of the run; undefined removes a key. */

@@ -39,6 +39,7 @@ export interface KeyedJoin {
 export class Plan {
   constructor(
     readonly name: string,
+    readonly version: number,
     readonly binding: Binding,
     readonly id: number,
     readonly steps: readonly PlanStep[],
@@ -108,6 +109,7 @@ export function compile(definition: WorkflowDefinition): Plan {
   if (refused !== undefined) throw refused;
   const plan = new Plan(
     definition.name,
+    definition.version,
     core,
     id,
     definition.steps.map((step, at) => new PlanStep(at, step.name, step.run, step.emits && new Set(step.emits.map(({ name }) => name)))),

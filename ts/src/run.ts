@@ -1,11 +1,14 @@
 import { type Attempt, Named } from "./context";
 import { randomId } from "./environment";
 import { CancelledError, type CancelReport, StepError } from "./errors";
+import type { Event } from "./event";
 import type { MemoryOptions, RunMemory } from "./memory";
+import type { Numbers } from "./numbers";
+import type { Pause } from "./pause";
 import type { Plan } from "./plan";
 import { describe } from "./values";
 
-export type RunStatus = "running" | "waiting" | "completed" | "failed" | "cancelled";
+export type RunStatus = "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled";
 
 /** The end of a run, once it has come. */
 type Outcome = { readonly status: "completed"; readonly result: unknown } | { readonly status: "failed" | "cancelled"; readonly error: unknown };
@@ -38,8 +41,8 @@ export class Run {
   waiting = false;
   /** The members of the joined or collected set that the next Invoke takes. */
   set: unknown[] | undefined = undefined;
-  ids: Map<string, number> | undefined = undefined;
-  joinKeys: Map<string | number, number> | undefined = undefined;
+  ids: Numbers<string> | undefined = undefined;
+  joinKeys: Numbers<string | number> | undefined = undefined;
   /** The loop knows it as a waiting run. */
   registered = false;
   /** Called when the run ends, whatever the end. */
@@ -48,8 +51,14 @@ export class Run {
   live: Attempt | undefined = undefined;
   /** State, session and results of `once`, if any was used. */
   memory: RunMemory | undefined = undefined;
-  /** The number of the next invocation. */
+  /** What the next call is: its invocation's number, the attempt, and what its generator has yielded and committed. */
   nextSeq = 0;
+  nextAttempt = 1;
+  nextYields = 0;
+  /** From the call of `pause` until it goes on. */
+  pause: Pause | undefined = undefined;
+  /** False while a run from a snapshot has not gone on yet. */
+  begun = true;
   /** Invocations whose fan-out ended before they were called. */
   withdrawn: Set<number> | undefined = undefined;
 
@@ -94,6 +103,7 @@ export class Run {
   get status(): RunStatus {
     if (this.#outcome !== undefined) return this.#outcome.status;
     if (this.#cancelled !== undefined) return "cancelled";
+    if (this.pause?.taken) return "paused";
     return this.waiting ? "waiting" : "running";
   }
 
@@ -111,6 +121,43 @@ export class Run {
   release(slot: number): void {
     this.#payloads[slot] = this.#freeSlot;
     this.#freeSlot = slot;
+  }
+
+  /** Fills an empty table with the payloads of a stored run. */
+  fill(slots: readonly number[], payloads: readonly unknown[]): void {
+    slots.forEach((slot, at) => {
+      while (this.#payloads.length < slot) this.release(this.#payloads.push(undefined) - 1);
+      this.#payloads[slot] = payloads[at];
+    });
+  }
+  /** All events that the core holds, by slot. */
+  eachEvent(visit: (event: Event, slot: number) => void): void {
+    const free = new Uint8Array(this.#payloads.length);
+    for (let slot = this.#freeSlot; slot >= 0; slot = this.#payloads[slot] as number) free[slot] = 1;
+    this.#payloads.forEach((payload, slot) => {
+      // What else is there is an error on its way to the end of the run.
+      if (free[slot] === 0 && typeof (payload as Event | null | undefined)?.type === "string") visit(payload as Event, slot);
+    });
+  }
+  /** Invocations that are to be called and were not yet. */
+  uncalled(): number[] {
+    const invocations = this.next >= 0 ? [this.next] : [];
+    for (let at = this.head; at < this.tail; at += 3) {
+      const invocation = this.queue![at] as number;
+      if (invocation >= 0) invocations.push(invocation);
+    }
+    return invocations;
+  }
+  /** Takes all commands out. */
+  takeCommands(): [command: number, subject: number, input: unknown][] {
+    const commands: [number, number, unknown][] = [];
+    if (this.next !== -1) commands.push([this.next, this.nextStep, this.nextInput]);
+    for (let at = this.head; at < this.tail; at += 3) commands.push(this.queue!.slice(at, at + 3) as [number, number, unknown]);
+    const { more, set } = this;
+    this.clear();
+    this.more = more;
+    this.set = set;
+    return commands;
   }
 
   /** Keeps a command for the loop. */
@@ -222,6 +269,11 @@ export class Run {
     });
   }
 
+  /** What no unsettled attempt holds is closed while the run is paused (6.5). */
+  async closeIdle(): Promise<void> {
+    await this.memory?.session?.resources.close(true);
+  }
+
   /** The steps have been told to stop: waits for them, then ends the run (5.3). */
   cancel(reason: unknown, grace: number, stop: () => void): Promise<CancelReport> {
     if (this.#cancelled !== undefined) return this.#cancelled;
@@ -249,6 +301,8 @@ export class Run {
       });
     });
     stop();
+    this.pause?.end();
+    this.pause = undefined;
     const abort = new CancelledError(`Workflow "${this.plan.name}": the run was cancelled.`, undefined, { cause: reason });
     for (const attempt of running) attempt.abort(abort);
     if (this.live === undefined) settled();
@@ -273,6 +327,8 @@ export class Run {
     this.handle = -2;
     this.waiting = false;
     this.clear();
+    this.pause?.end();
+    this.pause = undefined;
     this.onSettled = undefined;
     if (this.live !== undefined) this.#abandon(cause);
     this.#payloads = [];

@@ -7,12 +7,15 @@ import { development } from "./environment";
 import { StepReturnError } from "./errors";
 import type { Event } from "./event";
 import { IN_COMMIT, IN_EMIT, IN_EXTERNAL, IN_FAN, IN_ID, IN_KEY, IN_SETTLE } from "./generated/tables";
+import { Numbers } from "./numbers";
 import { forgetOnce } from "./once";
 import type { Run } from "./run";
 
 // Outcomes of a Settle frame.
 const OK = 0;
 export const FAILED = 1;
+/** Of a Commit frame: it is a generator's yield. */
+const YIELD = 1;
 /** Not an event, or not of `emits`: never retried. */
 export const BAD = 2;
 
@@ -30,7 +33,8 @@ function finishAttempt(attempt: Attempt): boolean {
 export function settle(attempt: Attempt, value: unknown): void {
   const { invocation, step } = attempt;
   if (invocation < 0) return;
-  if ((attempt.run as Run).memory !== undefined) return settleSlowly(attempt, value);
+  const run = attempt.run as Run;
+  if (run.memory !== undefined || run.pause !== undefined) return settleSlowly(attempt, value);
   if (value === null || value === undefined) {
     if (!finishAttempt(attempt)) return;
     frame(IN_SETTLE, invocation, OK, NONE);
@@ -39,10 +43,10 @@ export function settle(attempt: Attempt, value: unknown): void {
     if (kind === undefined || kind !== step.lastKind) return settleSlowly(attempt, value);
     if (!finishAttempt(attempt)) return;
     if (development) Object.freeze(value);
-    emitAndSettle(invocation, step.lastType, (attempt.run as Run).put(value));
+    emitAndSettle(invocation, step.lastType, run.put(value));
   }
   attempt.invocation = -1;
-  exchange(attempt.run as Run);
+  exchange(run);
 }
 
 /** Everything but one event of the type that the step emitted last; and what comes with writes. */
@@ -83,7 +87,7 @@ function settleAfter(attempt: Attempt, run: Run, pending: Promise<void>, value: 
 
 /** Writes the frames of an attempt that succeeded, and commits its writes with them (4.1). */
 function commitSettle(attempt: Attempt, run: Run, write: () => void): void {
-  if (run.memory === undefined) return write();
+  if (run.memory === undefined && run.pause === undefined) return write();
   let saving: Promise<void> | undefined;
   try {
     saving = commitWrites(attempt, write);
@@ -151,6 +155,15 @@ function remember(run: Run, step: Attempt["step"], { event, type }: Output): voi
 
 export function settleFailed(attempt: Attempt, error: unknown, outcome: number): void {
   const { invocation } = attempt;
+  if (invocation < 0) return;
+  const { pause } = attempt.run as Run;
+  if (pause?.taken) {
+    void pause.over.then(() => {
+      settleFailed(attempt, error, outcome);
+      dispatch(attempt.run as Run);
+    });
+    return;
+  }
   attempt.own?.end();
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
@@ -165,16 +178,23 @@ export function settleFailed(attempt: Attempt, error: unknown, outcome: number):
 /** Each yielded event is emitted at once; the invocation's fan-out is open until the generator ends (2.1, 2.5). */
 export async function generate(attempt: Attempt, run: Run, generator: AsyncIterable<unknown>): Promise<void> {
   const { step } = attempt;
+  let begun = false;
+  let committed = attempt.yields;
   try {
-    let begun = false;
     for await (const value of generator) {
       if (attempt.invocation < 0 || attempt.aborted || run.cancelling) break;
+      // An earlier attempt has committed it.
+      if (committed > 0) {
+        committed--;
+        attempt.own?.state?.drop();
+        continue;
+      }
       const event = eventOf(run.plan, value, `Step "${step.name}" yielded`, step.name);
       checkEmits(step, event, "yielded");
       const output = outputOf(run, event);
       const first = !begun;
       begun = true;
-      if (run.memory === undefined) emitYielded(attempt, run, output, first);
+      if (run.memory === undefined && run.pause === undefined) emitYielded(attempt, run, output, first);
       else {
         const point = commitPoint(attempt, () => emitYielded(attempt, run, output, first));
         if (point !== DONE) await point;
@@ -185,12 +205,12 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
       const turn = hostsTurn();
       if (turn !== undefined) await turn;
     }
-    if (!begun && attempt.invocation >= 0 && !run.cancelling) frame(IN_FAN, attempt.invocation, 0, 0);
   } catch (error) {
     settleFailed(attempt, error, error instanceof StepReturnError && error.step === step.name ? BAD : FAILED);
     return dispatch(run);
   }
-  settle(attempt, undefined);
+  // One that yielded nothing opens its fan-out all the same.
+  settle(attempt, begun ? undefined : []);
   dispatch(run);
 }
 
@@ -198,7 +218,7 @@ function emitYielded(attempt: Attempt, run: Run, output: Output, first: boolean)
   if (attempt.invocation < 0) return;
   if (first) frame(IN_FAN, attempt.invocation, 0, 0);
   writeOutput(run, output, IN_EMIT, attempt.invocation);
-  frame(IN_COMMIT, attempt.invocation, 0, 0);
+  frame(IN_COMMIT, attempt.invocation, YIELD, 0);
   exchange(run);
 }
 
@@ -217,31 +237,27 @@ export function outputOf(run: Run, event: Event): Output {
   const keys = plan.keyed[type]?.map(({ step, by }) => {
     const outcome = joinKey(plan.steps[step]!.name, by, event);
     if ("error" in outcome) return { step, key: NONE, error: outcome.error };
-    run.joinKeys ??= new Map();
-    return { step, key: intern(run.joinKeys, outcome.key), error: undefined };
+    run.joinKeys ??= new Numbers();
+    return { step, key: run.joinKeys.of(outcome.key), error: undefined };
   });
   return { event, type, keys };
 }
 
 /** Writes an event's frame, `a` being an Emit's or Send's invocation; and before it those of its keys. */
-export function writeOutput(run: Run, { event, type, keys }: Output, tag: number, invocation: number): void {
-  if (keys !== undefined) for (const { step, key, error } of keys) frame(IN_KEY, step, key, key === NONE ? run.put(error) : NONE);
+export function writeOutput(run: Run, output: Output, tag: number, invocation: number): void {
+  writeKeys(run, output);
+  const { event, type } = output;
   if (tag === IN_EXTERNAL) frame(tag, type, run.put(event), NONE);
   else frame(tag, invocation, type, run.put(event));
 }
 
-function intern<K>(table: Map<K, number>, key: K): number {
-  let id = table.get(key);
-  if (id === undefined) {
-    id = table.size;
-    table.set(key, id);
-  }
-  return id;
+export function writeKeys(run: Run, { keys }: Output): void {
+  if (keys !== undefined) for (const { step, key, error } of keys) frame(IN_KEY, step, key, key === NONE ? run.put(error) : NONE);
 }
 
 /** Writes the frame of an event's id, if it has one. */
 export function writeId(run: Run, id: string | undefined): void {
   if (id === undefined) return;
-  run.ids ??= new Map();
-  frame(IN_ID, intern(run.ids, id), 0, 0);
+  run.ids ??= new Numbers();
+  frame(IN_ID, run.ids.of(id), 0, 0);
 }

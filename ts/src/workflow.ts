@@ -1,5 +1,5 @@
 import { type Accepts, type All, type Collect, type TypeRef, typeRef } from "./accepts";
-import { begin } from "./begin";
+import { begin, checkOptions } from "./begin";
 import type { Context } from "./context";
 import { methodSteps } from "./decorators";
 import { DefinitionError } from "./errors";
@@ -8,6 +8,8 @@ import { Handler, type RunOptions } from "./handler";
 import type { MemoryOptions } from "./memory";
 import { memoryOptions, type WorkflowMemory } from "./options";
 import { compile, type Plan } from "./plan";
+import { resumeRun } from "./resume";
+import type { Snapshot } from "./snapshot";
 import { defineStep, type Received, type StepDefinition, type StepOptions, type StepResult } from "./step";
 import { describe, isPlainObject } from "./values";
 
@@ -121,6 +123,22 @@ export class Workflow<
   start(this: Routed<this, Accepted, Emitted>, input: Input, options?: RunOptions): Handler<Result>;
   start(input: Input, options?: RunOptions): Handler<Result> {
     return new Handler(begin(this.#compiled(), input, options));
+  }
+
+  /**
+   * Goes on from a snapshot, here or in another process, on Node or in a browser, under the same run id (7.3). Its steps are
+   * called after this has returned; those that had not settled are called again.
+   *
+   * @param snapshot a Snapshot, its text, or its bytes in either form
+   * @param options `signal` and `session`
+   * @throws SnapshotError for what is damaged, newer, of another workflow, or does not fit this one: nothing is left of it
+   * @example
+   * const handler = workflow.resume(await readFile("run.json", "utf8"));
+   */
+  resume(snapshot: Snapshot | string | Uint8Array, options: RunOptions = {}): Handler<Result> {
+    const plan = this.#compiled();
+    checkOptions(plan.name, options);
+    return new Handler(resumeRun(plan, snapshot, options));
   }
 
   #compiled(): Plan {

@@ -25,6 +25,14 @@ export function decode({ tree, bytes }: Encoded, types: Types, onState?: (instan
   return value;
 }
 
+/** Whether what is stored is plain JSON of a bounded depth, which every reader can read. */
+export function isPlainTree(tree: unknown, depth = 0): boolean {
+  if (typeof tree !== "object" || tree === null) return true;
+  if (depth >= DEEPEST) return false;
+  if (Array.isArray(tree)) return tree.every((item) => isPlainTree(item, depth + 1));
+  return !isTagged(tree) && Object.values(tree).every((value) => isPlainTree(value, depth + 1));
+}
+
 /** A node whose value is not made yet: an instance with a codec while its own data is decoded. */
 const UNMADE = Symbol("unmade");
 

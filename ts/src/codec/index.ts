@@ -1,4 +1,4 @@
-export { assignFields, decode } from "./decode";
+export { assignFields, decode, isPlainTree } from "./decode";
 export { encode, encodeFields } from "./encode";
 export { encodedEqual } from "./equal";
 export { DecodeError } from "./error";

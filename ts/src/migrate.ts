@@ -1,0 +1,90 @@
+import { cold } from "./buffer";
+import { type Encoded, encode } from "./codec";
+import { SnapshotError } from "./errors";
+import type { SnapshotContent } from "./memory";
+import { fieldPath } from "./path";
+import type { Plan } from "./plan";
+import { decodeStored, type Stored } from "./resume";
+import { joined } from "./save";
+import { own, refused } from "./snapshot";
+import { describe, isPlainObject } from "./values";
+
+/**
+ * The snapshot of an older version of the workflow, brought to the present one by its `migrate` (7.5).
+ *
+ * @throws SnapshotError for a version without an entry, and for what an entry throws or gives
+ */
+export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Array<ArrayBuffer> {
+  const { types, migrate } = plan.memory;
+  let content: SnapshotContent = {
+    state: Object.fromEntries(
+      stored.section("state").map(([key, value]) => [decodeURIComponent(key), decodeStored(`state.${key}`, value, { memoryOptions: plan.memory })]),
+    ),
+    events: stored.events.map(({ type, payload }) => ({
+      type,
+      payload: decodeStored(`events[${type}]`, payload, { memoryOptions: plan.memory }) as Record<string, unknown>,
+    })),
+    steps: Object.fromEntries(stored.header.steps.map(({ name }) => [name, name])),
+  };
+  for (let version = stored.header.version; version < plan.version; version++) {
+    const upgrade = migrate.get(version);
+    const where = `Workflow "${plan.name}", migrate[${version}]`;
+    if (upgrade === undefined)
+      throw new SnapshotError(
+        `${where} is missing: the snapshot is of version ${stored.header.version}, and the workflow of version ${plan.version}. Add an entry for each version on the way.`,
+      );
+    try {
+      content = upgrade(content);
+    } catch (cause) {
+      throw new SnapshotError(`${where} failed: ${cause instanceof Error ? cause.message : describe(cause)}`, { cause });
+    }
+    check(content, where, stored.events.length);
+  }
+  const entries: (readonly [string, unknown])[] = [];
+  const lengths: [string, number[]][] = [];
+  const pieces: Uint8Array[] = [];
+  const keep = (key: string, value: Encoded): unknown => {
+    if (value.bytes !== undefined) {
+      lengths.push([key, value.bytes.map(({ byteLength }) => byteLength)]);
+      pieces.push(...value.bytes);
+    }
+    return value.tree;
+  };
+  for (const name of ["sent", "key", "once", "session", "policy"]) {
+    for (const [rest, value] of stored.section(name)) {
+      const key = rest === "" ? name : `${name}/${rest}`;
+      entries.push([key, keep(key, value)]);
+    }
+  }
+  const where = `Workflow "${plan.name}", migrate`;
+  try {
+    for (const [key, value] of Object.entries(content.state)) {
+      const entry = `state/${encodeURIComponent(key)}`;
+      entries.push([entry, keep(entry, encode(value, fieldPath("state", key), types))]);
+    }
+    const events = content.events.map(({ type, payload }, at) => ({
+      type,
+      payload: keep(`event/${stored.slots[at]}`, encode({ ...payload }, `events[${type}]`, types)),
+    }));
+    const document = { version: plan.version, steps: content.steps, slots: stored.slots, events, entries, bytes: lengths };
+    const core = plan.binding;
+    return own(cold(() => core.upgrade(bytes, JSON.stringify(document), joined(pieces))) ?? refused(core.lastError()));
+  } catch (cause) {
+    if (cause instanceof SnapshotError) throw cause;
+    throw new SnapshotError(`${where} gave what cannot be stored: ${cause instanceof Error ? cause.message : describe(cause)}`, { cause });
+  }
+}
+
+function check(content: unknown, where: string, events: number): asserts content is SnapshotContent {
+  const refuse = (why: string): never => {
+    throw new SnapshotError(`${where} gave ${why}. Return the content it got, changed: { state, events, steps }.`);
+  };
+  if (!isPlainObject(content)) return refuse(describe(content));
+  if (!isPlainObject(content["state"])) refuse(`${describe(content["state"])} for "state"`);
+  const list = content["events"];
+  if (!Array.isArray(list) || list.length !== events) return refuse(`other than ${events} events`);
+  for (const event of list)
+    if (!isPlainObject(event) || typeof event["type"] !== "string" || !isPlainObject(event["payload"])) refuse("an event that is not { type, payload }");
+  const steps = content["steps"];
+  if (!isPlainObject(steps) || !Object.values(steps).every((name) => typeof name === "string")) refuse('"steps" that are no names');
+}

@@ -1,0 +1,25 @@
+/** Small integers for what the core knows only by number, each value's for the run's life. */
+export class Numbers<K> {
+  readonly #numbers = new Map<K, number>();
+  #next = 0;
+
+  of(value: K): number {
+    let number = this.#numbers.get(value);
+    if (number === undefined) {
+      number = this.#next++;
+      this.#numbers.set(value, number);
+    }
+    return number;
+  }
+  has(value: K): boolean {
+    return this.#numbers.has(value);
+  }
+  /** A stored value under the number it had. */
+  set(value: K, number: number): void {
+    this.#numbers.set(value, number);
+    this.#next = Math.max(this.#next, number + 1);
+  }
+  [Symbol.iterator](): IterableIterator<[K, number]> {
+    return this.#numbers.entries();
+  }
+}

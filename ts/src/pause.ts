@@ -1,0 +1,153 @@
+import { exchange, frame } from "./buffer";
+import { dispatch, fromHost } from "./dispatch";
+import { DefinitionError, RunOverError } from "./errors";
+import { IN_PAUSE } from "./generated/tables";
+import type { Run } from "./run";
+import { fetchCommands, takeSnapshot } from "./save";
+import type { Snapshot } from "./snapshot";
+import { describe, isPlainObject } from "./values";
+
+export interface PauseOptions {
+  /** "drain" (default) lets running steps settle and commit, "now" waits for nothing (7.1). */
+  mode?: "drain" | "now";
+  /** Milliseconds after which a drain goes on as "now". Default: none. */
+  timeout?: number;
+}
+
+/** A pause of a run, from the call until the run goes on (7.1). */
+export class Pause {
+  /** The snapshot is taken: what attempts do from now on waits until the run goes on. */
+  taken = false;
+  /** Settled when the run goes on, or is over. */
+  readonly over: Promise<void>;
+  /** The same for all that ask, until something changes the run. */
+  #snapshot: Promise<Snapshot>;
+  #resolve!: (snapshot: Snapshot | Promise<Snapshot>) => void;
+  #reject!: (error: unknown) => void;
+  #release!: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #changed = false;
+
+  constructor(private readonly run: Run) {
+    this.over = new Promise((resolve) => {
+      this.#release = resolve;
+    });
+    this.#snapshot = this.#waitFor();
+  }
+
+  #waitFor(): Promise<Snapshot> {
+    const snapshot = new Promise<Snapshot>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Whoever paused may not look at it.
+    snapshot.catch(() => {});
+    return snapshot;
+  }
+
+  get snapshot(): Promise<Snapshot> {
+    if (this.taken && this.#changed) {
+      this.#snapshot = this.#waitFor();
+      this.#take();
+    }
+    return this.#snapshot;
+  }
+
+  /** Ends the drain after so many ms. */
+  limit(timeout: number): void {
+    if (!this.taken) this.#timer ??= setTimeout(() => this.take(), timeout);
+  }
+
+  /** The drain is over: this is the moment that the snapshot tells of. */
+  take(): void {
+    if (this.taken || this.run.over) return;
+    this.taken = true;
+    clearTimeout(this.#timer);
+    this.#take();
+  }
+  #take(): void {
+    this.#changed = false;
+    try {
+      const snapshot = takeSnapshot(this.run);
+      this.#resolve(this.run.closeIdle().then(() => snapshot));
+    } catch (error) {
+      this.#reject(error);
+      goOnInPlace(this.run);
+    }
+  }
+
+  /** Something from outside has become part of the paused run. */
+  changed(): void {
+    this.#changed = true;
+  }
+
+  /** The run goes on. */
+  release(): void {
+    clearTimeout(this.#timer);
+    this.#release();
+  }
+
+  /** The run has ended instead. */
+  end(): void {
+    this.release();
+    if (!this.taken) this.#reject(runOver(this.run, "paused"));
+  }
+}
+
+/** @throws (as a rejection) RunOverError, and why no snapshot can be taken: the run goes on then */
+export async function pauseRun(run: Run, options: PauseOptions = {}): Promise<Snapshot> {
+  const { mode, timeout } = checked(run, options);
+  checkOver(run, "paused");
+  let { pause } = run;
+  if (pause === undefined) {
+    pause = new Pause(run);
+    run.pause = pause;
+    fetchCommands(run);
+    // What the core has said before may be that the run is over.
+    dispatch(run);
+  }
+  if (mode === "now") pause.take();
+  else if (timeout !== undefined) pause.limit(timeout);
+  return pause.snapshot;
+}
+
+/** @throws (as a rejection) RunOverError, UnserializableError, SessionPauseError */
+export async function snapshotRun(run: Run): Promise<Snapshot> {
+  checkOver(run, "stored");
+  return takeSnapshot(run);
+}
+
+/** A run that is not paused stays as it is. */
+export function goOnInPlace(run: Run): void {
+  const { pause } = run;
+  if (pause === undefined || run.over) return;
+  // Who waits for the drain gets the run as it is now.
+  if (!pause.taken) pause.take();
+  if (run.pause !== pause) return;
+  run.pause = undefined;
+  if (run.begun) {
+    frame(IN_PAUSE, 0, 0, 0);
+    exchange(run);
+  }
+  pause.release();
+  fromHost(run);
+}
+
+function checkOver(run: Run, what: string): void {
+  if (run.over || run.cancelling) throw runOver(run, what);
+}
+
+function runOver(run: Run, what: string): RunOverError {
+  return new RunOverError(`Workflow "${run.workflowName}": the run is over (${run.status}), so it cannot be ${what}.`, { runId: run.runId });
+}
+
+function checked(run: Run, options: unknown): PauseOptions {
+  const refuse = (why: string): never => {
+    throw new DefinitionError(`Workflow "${run.workflowName}", handler.pause: ${why}`, { runId: run.runId });
+  };
+  if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
+  const { mode, timeout } = options;
+  if (mode !== undefined && mode !== "drain" && mode !== "now") refuse(`"mode" is "drain" or "now", not ${describe(mode)}.`);
+  if (timeout !== undefined && (typeof timeout !== "number" || !(timeout >= 0))) refuse(`"timeout" is a number of milliseconds, not ${describe(timeout)}.`);
+  return options;
+}

@@ -1,0 +1,203 @@
+import { attach } from "./begin";
+import { close, cold, exchange, frame, full, NONE, use } from "./buffer";
+import { DecodeError, decode, type Encoded, isPlainTree } from "./codec";
+import { define } from "./codec/define";
+import { goOn } from "./dispatch";
+import { development } from "./environment";
+import { DefinitionError, SnapshotError } from "./errors";
+import { builtInClass, type Event, type EventClass } from "./event";
+import { IN_KEYED, IN_PAUSE } from "./generated/tables";
+import type { RunOptions } from "./handler";
+import { memoryOf, type SessionPausePolicy } from "./memory";
+import { upgraded } from "./migrate";
+import { Numbers } from "./numbers";
+import type { Plan } from "./plan";
+import { Run } from "./run";
+import { sessionOf } from "./session";
+import { outputOf, writeKeys } from "./settle";
+import { parsed, refused, type Snapshot, type SnapshotHeader } from "./snapshot";
+
+/** What the core tells of a snapshot (docs/internal/boundary.md). */
+interface Document {
+  readonly header: SnapshotHeader & { readonly steps: readonly { readonly name: string }[] };
+  readonly slots: readonly number[];
+  readonly events: readonly unknown[];
+  readonly entries: readonly (readonly [string, unknown])[];
+  readonly bytes: readonly (readonly [string, number, number])[];
+  readonly queued: readonly number[];
+}
+
+/** A snapshot's content as the facade wants it, not decoded. */
+export interface Stored {
+  readonly header: Document["header"];
+  readonly slots: readonly number[];
+  readonly events: readonly { readonly type: string; readonly payload: Encoded }[];
+  readonly queued: readonly number[];
+  /** Keys and values of a section, by what follows its name. */
+  readonly section: (name: string) => readonly (readonly [string, Encoded])[];
+}
+
+/**
+ * A run that goes on from a snapshot, after the caller has had a chance to say something to it.
+ *
+ * @throws SnapshotError for what is damaged, newer, of another workflow, or does not fit this one: nothing of it is left
+ */
+export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, options: RunOptions): Run {
+  use(plan.binding);
+  let bytes = bytesOf(source);
+  let stored = read(plan, bytes);
+  if (stored.header.workflow === plan.name && stored.header.version < plan.version) {
+    bytes = upgraded(plan, bytes, stored);
+    stored = read(plan, bytes);
+  }
+  if (options.runId !== undefined && options.runId !== stored.header.runId)
+    throw new DefinitionError(`Workflow "${plan.name}": a run goes on under its own id ${stored.header.runId}, not as ${options.runId}.`);
+  const handle = cold(() => plan.binding.restore(plan.id, bytes));
+  if (handle < 0) refused(plan.binding.lastError());
+  const run = new Run(plan, stored.header.runId);
+  try {
+    fill(run, stored);
+    for (const [key, value] of Object.entries(options.session ?? {})) sessionOf(run).set(key, value);
+  } catch (error) {
+    close(plan.binding, handle);
+    throw error;
+  }
+  run.handle = handle;
+  run.begun = false;
+  attach(run, options.signal);
+  if (!run.over) goOn(run, () => begin(run, stored.queued));
+  return run;
+}
+
+function bytesOf(source: Snapshot | string | Uint8Array): Uint8Array<ArrayBuffer> {
+  // A Snapshot may come from the package's other build.
+  if (typeof source === "object" && source !== null && "toBytes" in source && typeof source.toBytes === "function") return parsed(source.toBytes());
+  return parsed(source);
+}
+
+function read(plan: Plan, bytes: Uint8Array<ArrayBuffer>): Stored {
+  const core = plan.binding;
+  const text = cold(() => core.document(bytes)) ?? refused(core.lastError());
+  const document = JSON.parse(text) as Document;
+  const pieces = new Map<string, Uint8Array[]>();
+  for (const [key, offset, length] of document.bytes) {
+    const [, owner, at] = /^bytes\/(.*)\/(\d+)$/s.exec(key) ?? damaged(`the entry "${key}" belongs to nothing`);
+    const list = pieces.get(owner!) ?? [];
+    if (list.push(bytes.subarray(offset, offset + length)) - 1 !== Number(at)) damaged(`the entry "${key}" is not in its place`);
+    pieces.set(owner!, list);
+  }
+  const sections = new Map<string, [string, Encoded][]>();
+  for (const [key, tree] of document.entries) {
+    const slash = key.indexOf("/");
+    const [name, rest] = slash < 0 ? [key, ""] : [key.slice(0, slash), key.slice(slash + 1)];
+    const section = sections.get(name) ?? [];
+    section.push([rest, { tree, bytes: pieces.get(key) }]);
+    sections.set(name, section);
+  }
+  const events = document.events.map((event, at) => {
+    const { type, payload } = event as { type: string; payload: unknown };
+    return { type, payload: { tree: payload, bytes: pieces.get(`event/${document.slots[at]}`) } };
+  });
+  return { header: document.header, slots: document.slots, events, queued: document.queued, section: (name) => sections.get(name) ?? [] };
+}
+
+/** Everything is decoded before any of it is used. */
+function fill(run: Run, stored: Stored): void {
+  const { plan } = run;
+  const { types } = run.memoryOptions;
+  const decoded = (what: string, value: Encoded) => decodeStored(what, value, run);
+  const ids = new Numbers<string>();
+  for (const [number, { tree }] of stored.section("sent")) ids.set(text(`sent/${number}`, tree), Number(number));
+  run.ids = ids;
+  const keys = new Numbers<string | number>();
+  for (const [number, value] of stored.section("key")) {
+    const key = decoded(`key/${number}`, value);
+    if (typeof key !== "string" && typeof key !== "number") damaged(`the entry "key/${number}" is no key`);
+    keys.set(key as string | number, Number(number));
+  }
+  run.joinKeys = keys;
+  run.fill(
+    stored.slots,
+    stored.events.map(({ type, payload }) => revive(plan, type, decoded(`events[${type}]`, payload))),
+  );
+  const state = stored.section("state");
+  const once = stored.section("once");
+  const session = stored.section("session");
+  const policy = stored.section("policy")[0];
+  if (state.length === 0 && once.length === 0 && session.length === 0 && policy === undefined && run.memoryOptions.initial.size === 0) return;
+  const memory = memoryOf(run);
+  if (policy !== undefined) memory.pausePolicy = text("policy", policy[1].tree) as SessionPausePolicy;
+  const values = new Map<string, Encoded>();
+  for (const [part, value] of state) {
+    const key = decodeKey(`state/${part}`, part);
+    // Whether a value can be read is known now, not when a step asks for it.
+    if (!isPlainTree(value.tree)) decoded(`state.${key}`, value);
+    values.set(key, value);
+  }
+  memory.replace(values);
+  for (const [part, value] of once) {
+    const [seq = "", key = ""] = part.split("/");
+    decoded(`once/${part}`, value);
+    memory.once ??= new Map();
+    const results = memory.once.get(Number(seq)) ?? new Map();
+    memory.once.set(Number(seq), results.set(decodeKey(`once/${part}`, key), value));
+  }
+  for (const [part, value] of session) {
+    const key = decodeKey(`session/${part}`, part);
+    sessionOf(run).set(key, decode(value, types));
+  }
+}
+
+/** @throws SnapshotError that names what cannot be read */
+export function decodeStored(what: string, value: Encoded, run: { readonly memoryOptions: Run["memoryOptions"] }): unknown {
+  try {
+    return decode(value, run.memoryOptions.types);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new SnapshotError(`The snapshot cannot be used: ${what}: ${error.message}.`, { cause: error });
+  }
+}
+
+/** The event that a stored payload was: it has been validated once. */
+function revive(plan: Plan, type: string, payload: unknown): Event {
+  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return damaged(`the payload of an event "${type}" is no object`);
+  const id = plan.typeIds.get(type);
+  const made: EventClass | undefined = (id === undefined ? undefined : plan.classes[id]) ?? builtInClass(type);
+  const event: object = made === undefined ? { type } : Object.create(made.prototype);
+  for (const [key, value] of Object.entries(payload)) define(event, key, value);
+  if (development) Object.freeze(event);
+  return event as Event;
+}
+
+/** The first exchange: the keys of queued events are asked for again, then what had not settled is called. */
+function begin(run: Run, queued: readonly number[]): void {
+  const { keyed } = run.plan;
+  if (keyed.length > 0) {
+    const outputs = queued.map((slot) => ({ slot, output: outputOf(run, run.payload(slot) as Event) })).filter(({ output }) => output.keys !== undefined);
+    // Routing must not begin while some have no keys.
+    for (const { slot, output } of outputs) {
+      writeKeys(run, output);
+      frame(IN_KEYED, slot, 0, NONE);
+      if (full()) exchange(run);
+    }
+  }
+  run.begun = true;
+  frame(IN_PAUSE, run.pause === undefined ? 0 : 1, 0, 0);
+  exchange(run);
+}
+
+function decodeKey(entry: string, part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return damaged(`the entry "${entry}" has no key`);
+  }
+}
+
+function text(entry: string, tree: unknown): string {
+  return typeof tree === "string" ? tree : damaged(`the entry "${entry}" is no text`);
+}
+
+function damaged(what: string): never {
+  throw new SnapshotError(`The snapshot cannot be used: it is damaged: ${what}.`);
+}

@@ -1,0 +1,164 @@
+import { cold, exchange, frame } from "./buffer";
+import { type Encoded, encode, encodeFields } from "./codec";
+import { warn } from "./environment";
+import { SessionPauseError, UnserializableError } from "./errors";
+import { type Event, KIND } from "./event";
+import { internal, message } from "./failure";
+import { IN_PAUSE } from "./generated/tables";
+import { fieldPath } from "./path";
+import type { Run } from "./run";
+import { own, type Snapshot, snapshotOf } from "./snapshot";
+
+/** The host's part of a snapshot, as the core wants it (docs/internal/boundary.md). */
+export interface HostPart {
+  readonly document: {
+    readonly runId: string;
+    readonly droppedSession: readonly string[];
+    readonly unbegun: readonly number[];
+    readonly slots: readonly number[];
+    readonly events: readonly unknown[];
+    readonly entries: readonly (readonly [string, unknown])[];
+    readonly bytes: readonly (readonly [string, readonly number[]])[];
+    /** A member that a test leaves out. */
+    readonly omit: string;
+  };
+  readonly blob: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * The run as it stands: between two steps, or within one that counts as not settled.
+ *
+ * @throws UnserializableError for an event that cannot be stored, SessionPauseError
+ */
+export function takeSnapshot(run: Run): Snapshot {
+  const stopped = run.more;
+  if (stopped) fetchCommands(run);
+  try {
+    return snapshotOf(save(run, hostPart(run, encodeEvent)));
+  } finally {
+    if (stopped && run.pause === undefined) {
+      frame(IN_PAUSE, 0, 0, 0);
+      exchange(run);
+    }
+  }
+}
+
+export function save(run: Run, { document, blob }: HostPart): Uint8Array<ArrayBuffer> {
+  const core = run.plan.binding;
+  const bytes = cold(() => core.save(run.handle, JSON.stringify(document), blob));
+  if (bytes === undefined) throw internal(run, message(core.lastError()));
+  return own(bytes);
+}
+
+/** The core stops dispatch, and hands over all commands it has: it stores no run of which the host does not know all. */
+export function fetchCommands(run: Run): void {
+  frame(IN_PAUSE, 1, 0, 0);
+  do exchange(run);
+  while (run.more);
+}
+
+/**
+ * @param encoded gives what is stored of an event
+ * @param omit a member that a test leaves out
+ */
+export function hostPart(run: Run, encoded: (run: Run, event: Event, slot: number) => Encoded, omit = ""): HostPart {
+  const entries: [string, unknown][] = [];
+  const bytes: [string, number[]][] = [];
+  const pieces: Uint8Array[] = [];
+  const keep = (key: string, value: Encoded): unknown => {
+    if (value.bytes !== undefined) {
+      bytes.push([key, value.bytes.map(({ byteLength }) => byteLength)]);
+      pieces.push(...value.bytes);
+    }
+    return value.tree;
+  };
+  const add = (key: string, value: Encoded) => entries.push([key, keep(key, value)]);
+
+  const slots: number[] = [];
+  const events: unknown[] = [];
+  run.eachEvent((event, slot) => {
+    slots.push(slot);
+    events.push({ type: event.type, payload: keep(`event/${slot}`, encoded(run, event, slot)) });
+  });
+  const { memory } = run;
+  for (const [key, id] of run.joinKeys ?? []) add(`key/${id}`, encode(key, "key", run.memoryOptions.types));
+  for (const [id, number] of run.ids ?? []) entries.push([`sent/${number}`, id]);
+  const dropped: string[] = [];
+  for (const [key, value] of memory?.state ?? run.memoryOptions.initial) add(`state/${encodeURIComponent(key)}`, value);
+  if (memory !== undefined) {
+    for (const [seq, results] of memory.once ?? []) {
+      for (const [key, result] of results) if (!(result instanceof Promise)) add(`once/${seq}/${encodeURIComponent(key)}`, result);
+    }
+    if (memory.pausePolicy !== "pickle_or_error") entries.push(["policy", memory.pausePolicy]);
+    storeSession(run, add, dropped);
+  }
+  return {
+    document: { runId: run.runId, droppedSession: dropped, unbegun: run.uncalled(), slots, events, entries, bytes, omit },
+    blob: joined(pieces),
+  };
+}
+
+function encodeEvent(run: Run, event: Event): Encoded {
+  return encodeFields(fieldsOf(event), `events[${event.type}]`, run.memoryOptions.types);
+}
+
+/** An event's payload: an instance has its type from its class, a plain object its own. */
+export function fieldsOf(event: Event): object {
+  if (KIND in event) return event;
+  const { type: _, ...fields } = event;
+  return fields;
+}
+
+/** What a snapshot keeps of the session, by the policy (7.4). */
+function storeSession(run: Run, add: (key: string, value: Encoded) => void, dropped: string[]): void {
+  const { memory } = run;
+  const session = memory?.session;
+  if (memory === undefined || session === undefined || session.entries.size === 0) return;
+  const { types } = memory.options;
+  const keys = [...session.entries.keys()].sort();
+  if (memory.pausePolicy === "warn_drop") {
+    dropped.push(...keys);
+    warn(`Workflow "${run.workflowName}": the snapshot of run ${run.runId} leaves out the session's ${keys.map((key) => JSON.stringify(key)).join(", ")}.`);
+    return;
+  }
+  const refused: string[] = [];
+  let cause: unknown;
+  for (const key of keys) {
+    const value = session.get(key);
+    try {
+      if (memory.pausePolicy !== "hard_error" && (memory.pausePolicy === "pickle_or_serialize" || types.lists(value))) {
+        add(`session/${encodeURIComponent(key)}`, encode(value, fieldPath("session", key), types));
+        continue;
+      }
+    } catch (error) {
+      if (!(error instanceof UnserializableError)) throw error;
+      cause ??= error;
+    }
+    refused.push(key);
+  }
+  if (refused.length === 0) return;
+  const why =
+    memory.pausePolicy === "hard_error"
+      ? "the policy allows none"
+      : memory.pausePolicy === "pickle_or_error"
+        ? "they have no codec"
+        : "they can be stored neither by a codec nor as plain values";
+  throw new SessionPauseError(
+    `Workflow "${run.workflowName}": no snapshot can be taken while the session holds ${refused.map((key) => JSON.stringify(key)).join(", ")}: ${why} (sessionPausePolicy "${memory.pausePolicy}"). Delete them, list codecs in "types", open them with ctx.session.use, or choose another policy.`,
+    refused,
+    { runId: run.runId, ...(cause === undefined ? {} : { cause }) },
+  );
+}
+
+/** Pieces of bytes one after the other. */
+export function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  let length = 0;
+  for (const piece of pieces) length += piece.byteLength;
+  const blob = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    blob.set(piece, at);
+    at += piece.byteLength;
+  }
+  return blob;
+}
