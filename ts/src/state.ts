@@ -162,7 +162,7 @@ export class StateView implements StateMap {
     return this.#encode(key, value);
   }
   #encode(key: string, value: unknown): Encoded {
-    return placed(this.attempt, () => encode(value, statePath(key), this.#types));
+    return placed(this.attempt, () => encode(value, () => statePath(key), this.#types));
   }
   /** For an attempt that is over, as long as somebody holds its run. */
   get #memory(): RunMemory | undefined {

@@ -4,6 +4,7 @@ export const info = { packages: [], variants: ['native', 'wasm'], note: 'this re
 export default async function load(variant) {
   process.env.BLAZEN_BINDING = variant;
   const { StartEvent, StopEvent, Workflow, collect, event } = await import('blazen');
+  const { jsonValue } = await import('../lib.mjs');
 
   const chain = (steps) => {
     const types = [StartEvent];
@@ -15,6 +16,20 @@ export default async function load(variant) {
     }
     return flow;
   };
+
+  class Answer extends event('Answer') {}
+  /** Waits for an event from outside between its two steps. */
+  const human = (state) =>
+    new Workflow('human', { state, external: [Answer] })
+      .step('ask', StartEvent, async (start, ctx) => {
+        ctx.state.update('n', (n) => n + 1);
+        if (start.id !== undefined) ctx.state.set('id', start.id);
+        return null;
+      })
+      .step('answer', Answer, async ({ value }, ctx) => {
+        ctx.state.update('n', (n) => n + 1);
+        return new StopEvent({ result: { n: ctx.state.get('n'), answer: value } });
+      });
 
   return {
     W1: async ({ steps }) => { const flow = chain(steps); return { run: () => flow.run({ n: 0 }) }; },
@@ -43,7 +58,44 @@ export default async function load(variant) {
       return { run: () => flow.run({}) };
     },
     W4: async ({ steps }) => { const flow = chain(steps); return { run: (n) => flow.run({ n }) }; },
+    W5: async ({ hops, bytes }) => {
+      const types = ['A', 'B', 'C'].map((name) => class extends event(name) {});
+      const flow = new Workflow('state', { state: { value: jsonValue(bytes) } }).step('begin', StartEvent, async () => new types[0]());
+      types.forEach((Type, k) => {
+        const Next = types[(k + 1) % 3];
+        flow.step(Type.type, Type, async (_, ctx) => {
+          const v = ctx.state.get('value');
+          const n = v.n + 1;
+          ctx.state.set('value', { ...v, n });
+          return n < hops ? new Next() : new StopEvent({ result: ctx.state.get('value') });
+        });
+      });
+      return { run: () => flow.run({}) };
+    },
+    W8: async ({ bytes }) => {
+      const state = { n: 0, data: jsonValue(bytes) };
+      const first = human(state);
+      const second = human(state);
+      return {
+        run: async () => {
+          const text = (await first.start({}).pause()).toString();
+          const handler = second.resume(text);
+          await handler.send(new Answer({ value: 'yes' }));
+          return { ...(await handler.result()), snapshotBytes: text.length };
+        },
+      };
+    },
+    W9: async () => {
+      const flow = human({ n: 0, id: -1 });
+      return {
+        pause: async (i) => flow.start({ id: i }),
+        resume: async (handler) => {
+          await handler.send(new Answer({ value: 'yes' }));
+          return (await handler.result()).answer;
+        },
+      };
+    },
     W10: async () => { const flow = chain(1); return { run: () => flow.run({ n: 0 }) }; },
-    na: Object.fromEntries(['W5', 'W6', 'W7', 'W8', 'W9'].map((w) => [w, 'no state, stream or snapshot yet'])),
+    na: Object.fromEntries(['W6', 'W7'].map((w) => [w, 'no stream or checkpoint yet'])),
   };
 }

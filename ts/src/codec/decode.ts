@@ -11,7 +11,9 @@ import type { Types } from "./types";
  * @param onState called with each BlazenState in the value when all of it is made, inner ones first
  * @throws DecodeError
  */
-export function decode({ tree, bytes }: Encoded, types: Types, onState?: (instance: object) => void): unknown {
+export function decode(encoded: Encoded, types: Types, onState?: (instance: object) => void): unknown {
+  const { tree, bytes } = encoded;
+  if (encoded.flat === true) return { ...(tree as object) };
   if (typeof tree !== "object" || tree === null) return new Decoder(bytes, types).value(tree);
   const decoder = new Decoder(bytes, types);
   let value: unknown;

@@ -8,6 +8,8 @@ export const DEEPEST = 1000;
 export interface Encoded {
   readonly tree: unknown;
   readonly bytes: readonly Uint8Array[] | undefined;
+  /** The tree is known to be a plain object of strings, numbers, booleans and null: a copy of it is what was encoded. */
+  readonly flat?: boolean;
 }
 
 /** A tree of a value that JSON has no word for. */
