@@ -22,7 +22,9 @@ const parts = {
   vectors: () =>
     nodes.flatMap((node) => [
       { command: node, args: ["test/vectors/boundary.mjs"] },
-      ...bindings.map((binding) => ({ command: node, args: ["test/vectors/play.mjs"], env: { BLAZEN_BINDING: binding } })),
+      ...bindings.flatMap((binding) =>
+        [[], ["--stops"]].map((options) => ({ command: node, args: ["test/vectors/play.mjs", ...options], env: { BLAZEN_BINDING: binding } })),
+      ),
     ]),
   browser: () => [vitest("browser")],
   types: () => [{ command: bin("tsc"), args: ["-p", "test/types"] }],

@@ -10,6 +10,10 @@ describe("vectors in a browser", () => {
     expect(Object.keys(vectors).length).toBeGreaterThan(50);
   });
   for (const [path, vector] of Object.entries(vectors)) {
-    test(path.replace(/^.*\/|\.json$/g, ""), () => play(vector, blazen));
+    const name = path.replace(/^.*\/|\.json$/g, "");
+    test(name, () => play(vector, blazen));
+    if (vector.play !== undefined) test(`${name}, paused in place`, () => play(vector, blazen, { inPlace: true }));
+    // After each single turn only in Node: here a turn of the event loop takes long.
+    if (vector.play !== undefined) test(`${name}, stopped after each turn`, () => play(vector, blazen, { stops: "each" }));
   }
 });

@@ -1,26 +1,32 @@
-// Plays every vector through the public API of the package: node test/vectors/play.mjs [part of a name]
+// Plays every vector through the public API of the package: node test/vectors/play.mjs [--stops] [part of a name]
+// --stops: paused, stored and resumed by a workflow built anew, after each turn and after all of them; and in place.
 // Needs nothing but Node 20 or newer and the built package; BLAZEN_BINDING=native|wasm chooses the carrier.
 import * as blazen from "blazen";
 import { read } from "./files.mjs";
-import { play } from "./player.mjs";
+import { play, waysToStop } from "./player.mjs";
 
+const stopping = process.argv.includes("--stops");
+const [part] = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 let failed = 0;
+let played = 0;
 let current;
 // With nothing left to wait for, Node leaves a promise that never settles by an exit.
 process.once("exit", () => {
   if (current !== undefined) console.log(`${current}: a promise of the run never settles\n0 passed, 1 failed`);
 });
-const vectors = read(process.argv[2]);
-for (const { name, vector } of vectors) {
-  current = name;
-  try {
-    await play(vector, blazen);
-  } catch (error) {
-    failed++;
-    console.log(`${name}: ${error.message}`);
+for (const { name, vector } of read(part)) {
+  for (const options of stopping ? [...waysToStop(vector).map((stops) => ({ stops })), { inPlace: true }] : [{}]) {
+    current = `${name} ${stopping ? JSON.stringify(options) : ""}`;
+    played++;
+    try {
+      await play(vector, blazen, options);
+    } catch (error) {
+      failed++;
+      console.log(`${current}: ${error.message}`);
+    }
   }
 }
 current = undefined;
-console.log(`public API, ${process.env.BLAZEN_BINDING ?? "default"} binding, Node ${process.versions.node}`);
-console.log(`${vectors.length - failed} passed, ${failed} failed`);
-process.exitCode = failed === 0 && vectors.length > 0 ? 0 : 1;
+console.log(`public API${stopping ? " with stops" : ""}, ${process.env.BLAZEN_BINDING ?? "default"} binding, Node ${process.versions.node}`);
+console.log(`${played - failed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && played > 0 ? 0 : 1;

@@ -2,22 +2,37 @@
 import { accepts, expect, slots, typeName, words } from "./lines.mjs";
 
 /**
+ * With `stops` the run is paused after turns, its snapshot turned to text, and resumed by a workflow built anew, with which the
+ * vector goes on: what had not settled is called again, nothing else is, and what the engine settles for aborted calls is
+ * skipped. The place in a pool that an aborted call would keep is free then, so calls may come earlier than the vector says.
+ * With `inPlace` it is paused before each turn, and goes on in place after the turn's input.
+ *
  * @param vector a vector's content
  * @param blazen the package's namespace object
+ * @param options `stops`: the numbers of the turns after which the run is stopped, or "each" for all
  * @throws Mismatch where the run does otherwise than the vector says
  */
-export async function play(vector, blazen) {
+export async function play(vector, blazen, { stops = [], inPlace = false } = {}) {
   if (vector.error !== undefined) return refused(vector, blazen);
   const player = new Player(vector, blazen);
   try {
     for (const [at, { in: lines, out }] of vector.play.entries()) {
+      const paused = inPlace && at > 0;
+      if (paused) await player.pause(`before play[${at}]`);
       for (const line of lines) player.input(line);
+      if (paused) await player.goOn(`play[${at}]`);
       await player.check(out, `play[${at}]`);
+      if (!player.over && (stops === "each" || stops.includes(at))) await player.stop(`after play[${at}]`, out);
     }
     expect(player.over, "a vector ends with Finish or Fail");
   } finally {
     await player.close();
   }
+}
+
+/** The ways to stop a vector: after each one of its turns but the last, and after all of them. */
+export function waysToStop({ play }) {
+  return play === undefined || play.length < 2 ? [] : [...play.slice(1).map((_, at) => [at]), ...(play.length > 2 ? ["each"] : [])];
 }
 
 /** The definition is refused where a user would meet it: by `.step` or by the first run. */
@@ -56,10 +71,25 @@ class Call {
   staged = [];
   settled = false;
   #settle;
+  /** Events that a generator has yielded, this call's attempts before it included. */
+  #yielded = [];
 
-  constructor(step, event, ctx, mode) {
-    Object.assign(this, { step, event, ctx, mode, signal: ctx.signal });
+  constructor(step, event, ctx) {
+    Object.assign(this, { step, event, ctx, signal: ctx.signal });
     this.#next();
+  }
+  /** Goes on where the attempt before it was. */
+  follow({ staged, yielded }) {
+    this.staged = staged;
+    this.#yielded = yielded;
+  }
+  get yielded() {
+    return this.#yielded;
+  }
+  /** What the step got, in words. */
+  get got() {
+    const numbers = [this.event].flat().map((event) => event.n);
+    return `${this.step} ${Array.isArray(this.event) ? `[${numbers}]` : numbers}`;
   }
   #next() {
     this.outcome = new Promise((resolve, reject) => {
@@ -72,10 +102,12 @@ class Call {
     return this.outcome.then((events) => (this.mode === "array" || !Array.isArray(events) ? events : events[0]));
   }
   async *#generate() {
+    yield* [...this.#yielded];
     while (true) {
       const events = await this.outcome;
       if (this.settled) return;
       this.#next();
+      this.#yielded.push(...events);
       yield* events;
     }
   }
@@ -109,6 +141,16 @@ class Player {
   #calls = [];
   #checked = 0;
   #modes;
+  /** Of runs that were stopped: they are left alone until the end. */
+  #stopped = [];
+  /** Calls that the present run has made again, by the id of the invocation. */
+  #again = new Map();
+  /** Invocations that the engine has settled in the vector's place. */
+  #gone = new Set();
+  /** It has settled some: calls may come earlier than the vector says, when they wait for a place in a pool. */
+  #loose = false;
+  #invocationIds = new Set();
+  #count = 0;
   // What the lines Key and Id say of the next event.
   #keys = {};
   #id;
@@ -124,6 +166,12 @@ class Player {
   input(line) {
     const [verb, a, b, c] = words(line);
     const call = this.#running.get(a);
+    if (["Emit", "Yield", "Send", "Settle", "Fan"].includes(verb) && this.#gone.has(a)) {
+      this.#keys = {};
+      this.#id = undefined;
+      if (verb === "Settle") this.#gone.delete(a);
+      return;
+    }
     if (verb === "Start") this.#start(a);
     else if (verb === "Key") this.#keys[a] = b === "-" ? this.#error(c) : Number(b);
     else if (verb === "Id") this.#id = { id: `id ${a}` };
@@ -139,17 +187,32 @@ class Player {
   }
 
   #start(slot) {
-    const workflow = build(this.#vector.definition, this.#blazen, (step, event, ctx) => {
-      const call = new Call(step, event, ctx, this.#modes[this.#calls.length]);
-      this.#calls.push(call);
-      return call.returned();
-    });
+    const workflow = this.#workflow();
     const input = { n: Number(slot) };
     this.#handler = workflow.start(input);
     expect(this.#calls.length > 0, "start calls the first step before it returns");
     const event = this.#calls[0].event;
     expect(event.type === "blazen::StartEvent" && event.n === input.n, "the first step gets the StartEvent with the input's fields");
     this.#objects.set(Number(slot), event);
+    this.#listen();
+  }
+  #workflow() {
+    const generation = this.#stopped.length;
+    return build(this.#vector.definition, this.#blazen, (step, event, ctx) => {
+      expect(generation === this.#stopped.length, `step "${step}" was called by a run that is paused`);
+      const before = this.#again.get(ctx.invocationId);
+      const call = new Call(step, event, ctx);
+      call.order = this.#count++;
+      call.mode = before === undefined ? this.#modes.get(call.got)?.shift() : before.mode;
+      if (before === undefined) this.#calls.push(call);
+      else {
+        call.follow(before);
+        before.next = call;
+      }
+      return call.returned();
+    });
+  }
+  #listen() {
     this.#outcome = this.#handler.result().then(
       (result) => ({ result }),
       (error) => ({ error }),
@@ -201,7 +264,10 @@ class Player {
       if (this.#calls.length >= calls && ends === (this.#handler.status !== "running" && this.#handler.status !== "waiting")) break;
     }
     for (const line of lines) await this.#output(line, `${where} ${line.join(" ")}`);
-    expect(this.#calls.length === this.#checked, `${where}: step "${this.#calls[this.#checked]?.step}" was called, which the vector does not say`);
+    expect(
+      (this.#loose && !this.over) || this.#calls.length === this.#checked,
+      `${where}: step "${this.#calls[this.#checked]?.step}" was called, which the vector does not say`,
+    );
     if (!this.over) {
       const status = lines.at(-1)?.[0] === "Waiting" ? "waiting" : "running";
       const was = this.#handler.status;
@@ -211,6 +277,7 @@ class Player {
 
   async #output([verb, a, b, c], where) {
     if (verb === "Invoke") return this.#invoked(a, b, c, where);
+    if (verb === "Abort" && this.#gone.has(a)) return;
     if (verb === "Abort") return expect(this.#running.get(a).signal.aborted, `${where}: the signal is not aborted`);
     // Release and Publish are nothing that a user sees.
     if (verb !== "Finish" && verb !== "Fail") return;
@@ -218,32 +285,109 @@ class Player {
     const status = verb === "Finish" ? "completed" : a === "CANCELLED" ? "cancelled" : "failed";
     const { result, error } = await this.#outcome;
     expect(this.#handler.status === status, `${where}: the run's status is "${this.#handler.status}", not "${status}": ${error}`);
-    if (verb === "Finish") expect(result === this.#objects.get(Number(a)).result, `${where}: result() gives another object`);
-    else this.#failed(error, a, b, c, where);
+    if (verb === "Finish") {
+      const stop = this.#objects.get(Number(a));
+      expect(stop === undefined ? result.n === Number(a) : result === stop.result, `${where}: result() gives another object`);
+    } else this.#failed(error, a, b, c, where);
     for (const call of this.#calls) expect(call.settled || call.signal.aborted, `${where}: the signal of "${call.step}" is not aborted`);
   }
 
   #invoked(invocation, step, given, where) {
+    if (this.#loose) {
+      const at = this.#calls.findIndex(({ got }, at) => at >= this.#checked && got === `${step} ${given}`);
+      if (at >= 0) this.#calls.splice(this.#checked, 0, ...this.#calls.splice(at, 1));
+    }
     const call = this.#calls[this.#checked++];
     expect(call !== undefined, `${where}: no step was called`);
     expect(call.step === step, `${where}: step "${call.step}" was called`);
     const events = given.startsWith("[") ? call.event : [call.event];
     expect(Array.isArray(events), `${where}: the step did not get an array`);
-    const got = events.map((event) => event.n).join(",");
     expect(
-      events.length === slots(given).length && slots(given).every((slot, at) => events[at] === this.#objects.get(slot)),
-      `${where}: the step got [${got}], or not the very objects`,
+      events.length === slots(given).length && slots(given).every((slot, at) => this.#is(events[at], slot)),
+      `${where}: not the very objects: ${call.got}`,
     );
+    expect(this.#loose || call.ctx.attempt === 1, `${where}: attempt ${call.ctx.attempt}`);
+    expect(!this.#invocationIds.has(call.ctx.invocationId), `${where}: the id ${call.ctx.invocationId} was given twice`);
+    this.#invocationIds.add(call.ctx.invocationId);
     this.#running.set(invocation, call);
+    this.#gone.delete(invocation);
+  }
+  /** The object of a slot; the first that comes after a resume, and has its number, is that from then on. */
+  #is(event, slot) {
+    const known = this.#objects.get(slot);
+    if (known !== undefined) return event === known;
+    this.#objects.set(slot, event);
+    return event.n === slot;
   }
 
   #failed(error, code, step, slot, where) {
     expect(error?.code === code, `${where}: result() rejects with ${error?.code}: ${error?.message}`);
     if (step !== "-") expect(error.step === step, `${where}: the error names step "${error.step}"`);
-    if (code === "STEP_FAILED") expect(error.cause === this.#objects.get(Number(slot)), `${where}: the cause is not what was thrown`);
-    if (code === "UNHANDLED_EVENT") expect(error.eventType === this.#objects.get(Number(slot)).type, `${where}: the error names "${error.eventType}"`);
+    const about = this.#objects.get(Number(slot));
+    if (code === "STEP_FAILED") {
+      const thrown = about ?? new Error(`of slot ${slot}`);
+      expect(about === undefined ? error.cause.message === thrown.message : error.cause === about, `${where}: the cause is not what was thrown`);
+    }
+    if (code === "UNHANDLED_EVENT" && about !== undefined) expect(error.eventType === about.type, `${where}: the error names "${error.eventType}"`);
     const lacking = error.lacking?.join("; ") ?? "";
     for (const what of this.#vector.lacking ?? []) expect(lacking.includes(what), `${where}: "${what}" expected in what is lacking: ${lacking}`);
+  }
+
+  async pause(where) {
+    await this.#handler.pause({ mode: "now" });
+    expect(this.#handler.status === "paused", `${where}: the run's status is "${this.#handler.status}"`);
+  }
+  async goOn(where) {
+    await turn();
+    expect(this.#calls.length === this.#checked, `${where}: step "${this.#calls[this.#checked]?.step}" was called by a run that is paused`);
+    this.#handler.resume();
+  }
+
+  /** Goes on with a run from a snapshot of this one. */
+  async stop(where, out) {
+    const handler = this.#handler;
+    const text = String(await handler.pause({ mode: "now" }));
+    expect(handler.status === "paused", `${where}: the run's status is "${handler.status}"`);
+    expect(String(await handler.pause()) === text, `${where}: a second pause gives another snapshot`);
+    for (const [invocation, call] of [...this.#running]) {
+      if (call.settled) this.#running.delete(invocation);
+      else if (call.signal.aborted) {
+        this.#running.delete(invocation);
+        this.#gone.add(invocation);
+        this.#loose = true;
+      }
+    }
+    const early = this.#calls.slice(this.#checked);
+    const unsettled = [...this.#running.values(), ...early];
+    this.#again = new Map(unsettled.map((call) => [call.ctx.invocationId, call]));
+    this.#stopped.push({ handler, calls: this.#calls.splice(0), outcome: this.#outcome });
+    this.#checked = 0;
+    this.#objects = new Map();
+    // Events that were staged by calls, and are made by them again.
+    for (const { staged } of unsettled) for (const event of staged) this.#objects.set(event.n ?? event.result.n, event);
+    this.#handler = this.#workflow().resume(text);
+    this.#listen();
+    expect(String(await this.#handler.snapshot()) === text, `${where}: a snapshot at once after the resume differs`);
+    for (let turns = 0; turns < 100 && (turns < 2 || unsettled.some(({ next }) => next === undefined)); turns++) await turn();
+    for (const call of unsettled) {
+      const { next } = call;
+      expect(next !== undefined, `${where}: "${call.got}" was not called again`);
+      expect(next.got === call.got, `${where}: "${next.got}" was called again instead of "${call.got}"`);
+      expect(next.ctx.attempt === call.ctx.attempt + 1, `${where}: "${call.got}" has the attempt ${next.ctx.attempt} after ${call.ctx.attempt}`);
+      const numbers = [next.event].flat();
+      for (const event of numbers) expect(this.#is(event, event.n), `${where}: two objects for slot ${event.n}`);
+    }
+    const again = [...this.#running].map(([invocation, { next }]) => [invocation, next]);
+    this.#running = new Map(again);
+    this.#calls.unshift(...again.map(([, next]) => next), ...early.map(({ next }) => next));
+    this.#checked = again.length;
+    const seq = ({ ctx }) => Number(ctx.invocationId.split("/").at(-1));
+    const order = unsettled.map(({ next }) => next.order);
+    const wanted = [...unsettled].sort((a, b) => seq(a) - seq(b)).map(({ next }) => next.order);
+    expect(String([...order].sort((a, b) => a - b)) === String(wanted), `${where}: called again in another order than that of their ids`);
+    expect(this.#loose || this.#calls.length === this.#checked, `${where}: step "${this.#calls[this.#checked]?.step}" was called by the resume`);
+    const status = out.at(-1) === "Waiting" ? "waiting" : "running";
+    if (!this.#loose) expect(this.#handler.status === status, `${where}: the resumed run's status is "${this.#handler.status}", not "${status}"`);
   }
 
   /** Leaves nothing pending, whatever came. */
@@ -252,23 +396,36 @@ class Player {
     if (!this.over) await this.#handler.cancel(undefined, { grace: 0 });
     for (const call of this.#calls) if (!call.settled) call.ok();
     await this.#outcome;
+    for (const { handler, calls, outcome } of this.#stopped) {
+      await handler.cancel(undefined, { grace: 0 });
+      for (const call of calls) if (!call.settled) call.ok();
+      const { error } = await outcome;
+      expect(error?.code === "CANCELLED", `a run that was paused and cancelled ends with ${error?.code}`);
+    }
     for (const error of await Promise.all(this.#promises)) expect(error === undefined, `send, sendEvent or cancel rejected: ${error}`);
   }
 }
 
-/** For each call of the play, in order: whether its step returns an event, an array, or is a generator. */
+/** What each call's step does, by what it got: it returns an event, an array, or is a generator. */
 function modes(play) {
   const calls = [];
   const current = new Map();
   for (const { in: lines, out } of play) {
     for (const [verb, invocation] of lines.map(words)) {
-      const at = current.get(invocation);
-      if (verb === "Yield") calls[at] = "generator";
-      else if (verb === "Fan" && calls[at] === "value") calls[at] = "array";
+      const call = current.get(invocation);
+      if (verb === "Yield") call.mode = "generator";
+      else if (verb === "Fan" && call.mode === "value") call.mode = "array";
     }
-    for (const [verb, invocation] of out.map(words)) if (verb === "Invoke") current.set(invocation, calls.push("value") - 1);
+    for (const [verb, invocation, step, given] of out.map(words)) {
+      if (verb !== "Invoke") continue;
+      const call = { got: `${step} ${given}`, mode: "value" };
+      calls.push(call);
+      current.set(invocation, call);
+    }
   }
-  return calls;
+  const by = new Map();
+  for (const { got, mode } of calls) by.set(got, [...(by.get(got) ?? []), mode]);
+  return by;
 }
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
