@@ -26,6 +26,8 @@ pub use text::{from_text, to_text};
 pub const FORMAT: u32 = 1;
 /// What this build can read beside the format itself; a snapshot lists what it needs of it.
 const FEATURES: &[&str] = &[];
+/// How keys of raw bytes begin; all other entries hold JSON.
+const BYTES: &str = "bytes/";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -126,7 +128,7 @@ pub fn fingerprint(steps: &[Described]) -> String {
     format!("{:016x}", XxHash64::oneshot(0, text.as_bytes()))
 }
 
-/// Whether the sum is right and the keys are in order, each once.
+/// Whether the sum is right and the keys are in order, each once and with a value of its kind.
 fn check(header_text: &str, entries: &[(&str, Value<'_>)], checksum: u64) -> Result<(), CoreError> {
     let mut sum = hash("", Value::Json(header_text));
     let mut last: Option<&str> = None;
@@ -138,6 +140,9 @@ fn check(header_text: &str, entries: &[(&str, Value<'_>)], checksum: u64) -> Res
             return Err(damaged(format!("the entry \"{key}\" is not in its place, or there twice")));
         }
         last = Some(key);
+        if matches!(value, Value::Bytes(_)) != key.starts_with(BYTES) {
+            return Err(damaged(format!("the entry \"{key}\" is of another kind than its name says")));
+        }
     }
     if sum == checksum {
         return Ok(());

@@ -47,7 +47,8 @@ pub fn compatible(plan: &Plan, snapshot: &Snapshot<'_>) -> Result<(), CoreError>
         types.insert(slot, entry::<EventEntry<'_>>(&format!("event/{slot}"), text)?.ty.into_owned());
     }
     let takes = |name: &str, slot: Slot| -> Result<(), CoreError> {
-        let ty = types.get(&u64::from(slot)).map_or("", String::as_str);
+        // Without its event it is damaged, which is told later.
+        let Some(ty) = types.get(&u64::from(slot)) else { return Ok(()) };
         let new = plan.step(name).map(|id| &plan.steps[id as usize].described);
         if new.is_some_and(|new| new.types.iter().any(|other| other == ty)) {
             return Ok(());

@@ -20,6 +20,8 @@ use crate::snapshot::{Snapshot, damaged, number};
 /// Numbers that stand for places in memory: larger ones are a mistake, and would cost what they name.
 const MOST: u64 = 1 << 22;
 const MOST_SLOTS: u64 = 1 << 24;
+/// Counts that go on growing from what the snapshot says, in 32 bits.
+const MOST_OF_ALL: u32 = 1 << 30;
 
 type Restored<T> = Result<T, CoreError>;
 
@@ -48,7 +50,8 @@ pub fn entry<'a, T: Deserialize<'a>>(key: &str, text: &'a str) -> Restored<T> {
 impl Run {
     /// The run of a snapshot that fits the plan (see `compatible`).
     pub fn restore(plan: Rc<Plan>, snapshot: &Snapshot<'_>) -> Restored<Box<Self>> {
-        let mut run = Self { durable: u64::MAX, restored: true, ..Self::default() };
+        // Nothing is dispatched before the host has told the keys of queued events, in as many exchanges as it takes.
+        let mut run = Self { durable: u64::MAX, restored: true, paused: true, ..Self::default() };
         let pools = plan.limits.iter().map(|_| Pool::default()).collect();
         let whole = plan.whole.iter().map(|_| Gathered::default()).collect();
         run.flows.push(Flow { plan: plan.clone(), pools, joins: BTreeMap::new(), whole, given: BTreeMap::new() });
@@ -119,7 +122,13 @@ impl Reading<'_> {
             let key = format!("scope/{id}");
             let read: ScopeEntry<'_> = entry(&key, text)?;
             let opener = self.step(&key, &read.step)?;
-            if id == 0 || id >= MOST || read.opened == 0 || read.opened > self.run.next_opened {
+            if read.place.is_some_and(|(around, _)| around == ROOT)
+                || id == 0
+                || id >= MOST
+                || read.opened == 0
+                || read.opened > self.run.next_opened
+                || read.branches > MOST_OF_ALL
+            {
                 return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
             }
             let collects = &self.plan.steps[opener as usize].collects;
@@ -156,8 +165,9 @@ impl Reading<'_> {
     fn place(&self, key: &str, at: Option<(ScopeId, u32)>) -> Restored<Place> {
         let place = place(at);
         match self.run.scopes.get(place.scope) {
-            Some(_) => Ok(place),
-            None => Err(damaged(format!("the entry \"{key}\" is in the scope {} that there is not", place.scope))),
+            // The run itself has no branches: what is in none has no place.
+            Some(_) if at.is_none() || place.scope != ROOT => Ok(place),
+            _ => Err(damaged(format!("the entry \"{key}\" is in the scope {} that there is not", place.scope))),
         }
     }
 
@@ -169,18 +179,18 @@ impl Reading<'_> {
             let key = format!("invocation/{id}");
             let read: InvocationEntry<'_> = entry(&key, text)?;
             let step = self.step(&key, &read.step)?;
-            if id >= MOST || read.seq >= self.run.next_seq {
+            if id >= MOST || read.seq >= self.run.next_seq || read.attempts > MOST_OF_ALL || read.yields > MOST_OF_ALL {
                 return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
             }
             let id = id as u32;
             let single = matches!(self.plan.steps[step as usize].accepts, Accept::Any);
             let input = match (read.event, read.events, read.state) {
                 (None, None, State::Withdrawn) => Input::Set(Vec::new()),
-                (Some(slot), None, _) if single => {
+                (Some(slot), None, state) if single && state != State::Withdrawn => {
                     self.hold_event(&key, slot)?;
                     Input::One(slot)
                 }
-                (None, Some(slots), _) if !single => {
+                (None, Some(slots), state) if !single && state != State::Withdrawn => {
                     for slot in &slots {
                         self.hold_event(&key, *slot)?;
                     }
@@ -193,7 +203,7 @@ impl Reading<'_> {
             let matters = matches!(read.state, State::Running | State::Waiting);
             let pooled = self.plan.steps[step as usize].pool.is_some();
             let waits = matches!(read.state, State::Waiting | State::Withdrawn);
-            if (!open && matters) || (place.scope != ROOT && !matters) || read.attempts == u32::MAX {
+            if (!open && matters) || (place.scope != ROOT && !matters) {
                 return Err(damaged(format!("the entry \"{key}\" is where no invocation can be")));
             }
             self.run.live += u32::from(matters);
@@ -201,6 +211,9 @@ impl Reading<'_> {
             let state = if waits && !pooled && matters { State::Running } else { read.state };
             if state == State::Withdrawn && !pooled {
                 continue;
+            }
+            if read.fan.is_some() && read.state != State::Running {
+                return Err(damaged(format!("the entry \"{key}\" feeds a fan-out and does not run")));
             }
             let fan = self.fan(&key, read.fan, id, step, place)?;
             order.push((read.seq, id));
@@ -361,6 +374,9 @@ impl Reading<'_> {
         }
         for (name, text) in self.snapshot.section("given") {
             let GivenEntry { runs, events } = entry(&format!("given/{name}"), text)?;
+            if runs.max(events) > MOST_OF_ALL as usize {
+                return Err(damaged(format!("the entry \"given/{name}\" has a number that cannot be")));
+            }
             // What a step that is gone was given matters to nobody.
             let Some(step) = plan.step(name) else { continue };
             self.run.flows[0].given.insert(step, Given { runs, results: events });
@@ -374,9 +390,15 @@ impl Reading<'_> {
     }
 
     fn ids(&mut self) -> Restored<()> {
-        for (rest, _) in self.snapshot.section("sent") {
-            let id = number(rest).and_then(|id| u32::try_from(id).ok()).filter(|id| *id < i32::MAX as u32);
-            self.run.sent.insert(id.ok_or_else(|| damaged(format!("the entry \"sent/{rest}\" has a number that cannot be")))?);
+        for section in ["key", "sent"] {
+            for (rest, _) in self.snapshot.section(section) {
+                // The host counts on from the largest.
+                let id = number(rest).and_then(|id| u32::try_from(id).ok()).filter(|id| *id <= MOST_OF_ALL);
+                let id = id.ok_or_else(|| damaged(format!("the entry \"{section}/{rest}\" has a number that cannot be")))?;
+                if section == "sent" {
+                    self.run.sent.insert(id);
+                }
+            }
         }
         match self.run.slots.iter().enumerate().find(|(slot, count)| **count == 0 && self.types.contains_key(&(*slot as Slot))) {
             Some((slot, _)) => Err(damaged(format!("nothing refers to the entry \"event/{slot}\""))),

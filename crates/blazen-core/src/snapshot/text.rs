@@ -10,11 +10,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Snapshot, Value, binary, check, damaged, header};
+use super::{BYTES, Snapshot, Value, binary, check, damaged, header};
 use crate::error::CoreError;
-
-/// The section of raw bytes; all others hold JSON.
-const BYTES: &str = "bytes/";
 
 pub fn to_text(snapshot: &Snapshot<'_>) -> String {
     let size: usize = snapshot
