@@ -165,19 +165,24 @@ export function exchange(run: Run): void {
   }
 }
 
-/** Runs that wait for events from outside: nothing else would tell them that their core trapped, or free them. */
+/** Runs that wait for events from outside, or are paused: nothing else would tell them that their core trapped, or free them. */
 const waiting = new Map<Binding, Set<WeakRef<Run>>>();
 const forgotten = new FinalizationRegistry<{ binding: Binding; handle: number; ref: WeakRef<Run> }>(({ binding, handle, ref }) => {
   waiting.get(binding)?.delete(ref);
   close(binding, handle);
 });
 
-/** Keeps track of a run that only waits for events from outside. */
+/** A run that only waits for events from outside. */
 export function wait(run: Run): void {
   run.waiting = true;
+  track(run);
+}
+
+/** Keeps track of a run that nothing in this process may go on with. */
+export function track(run: Run): void {
   if (run.registered) return;
   const ref = new WeakRef(run);
-  const binding = core;
+  const { binding } = run.plan;
   const refs = waiting.get(binding) ?? new Set();
   waiting.set(binding, refs.add(ref));
   forgotten.register(run, { binding, handle: run.handle, ref }, run);

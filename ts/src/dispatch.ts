@@ -3,6 +3,7 @@ import { Attempt } from "./context";
 import { kindOf } from "./emit";
 import { afterTurn } from "./environment";
 import { CMD_ABORT, CMD_AGAIN, CMD_FAIL, CMD_FINISH, CMD_WAITING, CMD_YIELDED, IN_SETTLE } from "./generated/tables";
+import type { Pause } from "./pause";
 import type { Run } from "./run";
 import { FAILED, generate, settle, settleFailed } from "./settle";
 
@@ -52,7 +53,7 @@ function drain(first: Run, unchecked = 0): void {
  */
 function drainOne(run: Run, unchecked: number): boolean {
   for (;;) {
-    if (run.pause !== undefined) return drainPaused(run);
+    if (run.pause !== undefined) return drainPaused(run, run.pause);
     let invocation: number;
     let step: number;
     let input: unknown;
@@ -90,15 +91,36 @@ function drainOne(run: Run, unchecked: number): boolean {
 }
 
 /** Calls nothing; but what was said about the run and its running steps takes effect. */
-function drainPaused(run: Run): true {
-  const waiting = run.takeCommands();
-  for (const [command, subject, input] of waiting) {
-    if (command >= 0 || command === -CMD_AGAIN || command === -CMD_YIELDED) run.push(command, subject, input);
-    else control(run, -command, subject, input);
-    if (run.over) return true;
+function drainPaused(run: Run, pause: Pause): true {
+  while (run.next !== -1 && !waits(run.next)) {
+    const { next, nextStep, nextInput } = run;
+    run.next = -1;
+    run.nextInput = undefined;
+    control(run, -next, nextStep, nextInput);
+    if (run.over || run.cancelling) return true;
   }
-  if (run.live === undefined && run.handle >= 0) run.pause?.take();
+  // What comes meanwhile comes behind, so that the order stays.
+  let kept = Math.max(pause.sifted, run.head);
+  for (let at = kept; at < run.tail; at += 3) {
+    const queue = run.queue!;
+    const command = queue[at] as number;
+    if (waits(command)) {
+      if (kept < at) queue.copyWithin(kept, at, at + 3);
+      kept += 3;
+      continue;
+    }
+    control(run, -command, queue[at + 1] as number, queue[at + 2]);
+    if (run.over || run.cancelling) return true;
+  }
+  run.cut(kept);
+  pause.sifted = run.tail;
+  if (run.pause === pause && run.live === undefined && run.handle >= 0) pause.take();
   return true;
+}
+
+/** What stands for the call of a step. */
+function waits(command: number): boolean {
+  return command >= 0 || command === -CMD_AGAIN || command === -CMD_YIELDED;
 }
 
 function control(run: Run, command: number, subject: number, input: unknown): void {
@@ -239,7 +261,12 @@ function call(run: Run, invocation: number, stepId: number, input: unknown): voi
 function tellWithdrawn(run: Run, invocation: number, known: Attempt | undefined): void {
   let attempt = known ?? run.live;
   while (known === undefined && attempt !== undefined && attempt.invocation !== invocation) attempt = attempt.next;
-  if (attempt?.invocation === invocation) attempt.abort();
+  if (attempt?.invocation !== invocation) return;
+  // Whoever listens to the signal runs on this stack.
+  const before = busy;
+  busy = true;
+  attempt.abort();
+  busy = before;
 }
 
 /** A run that goes on from a snapshot does so when whoever resumed it has had a chance to say something to it. */

@@ -4,7 +4,7 @@ import { SnapshotError } from "./errors";
 import type { SnapshotContent } from "./memory";
 import { fieldPath } from "./path";
 import type { Plan } from "./plan";
-import { decodeStored, type Stored } from "./resume";
+import { decodeKey, decodeStored, type Stored } from "./resume";
 import { joined } from "./save";
 import { own, refused } from "./snapshot";
 import { describe, isPlainObject } from "./values";
@@ -18,7 +18,7 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
   const { types, migrate } = plan.memory;
   let content: SnapshotContent = {
     state: Object.fromEntries(
-      stored.section("state").map(([key, value]) => [decodeURIComponent(key), decodeStored(`state.${key}`, value, { memoryOptions: plan.memory })]),
+      stored.section("state").map(([key, value]) => [decodeKey(`state/${key}`, key), decodeStored(`state.${key}`, value, { memoryOptions: plan.memory })]),
     ),
     events: stored.events.map(({ type, payload }) => ({
       type,

@@ -1,9 +1,9 @@
-import { exchange, frame } from "./buffer";
+import { exchange, frame, GONE, track } from "./buffer";
 import { dispatch, fromHost } from "./dispatch";
-import { DefinitionError, RunOverError } from "./errors";
+import { DefinitionError } from "./errors";
 import { IN_PAUSE } from "./generated/tables";
 import type { Run } from "./run";
-import { fetchCommands, takeSnapshot } from "./save";
+import { fetchCommands, runOver, takeSnapshot } from "./save";
 import type { Snapshot } from "./snapshot";
 import { describe, isPlainObject } from "./values";
 
@@ -14,10 +14,15 @@ export interface PauseOptions {
   timeout?: number;
 }
 
+/** What a timer can wait for, in ms. */
+const LONGEST = 2 ** 31 - 1;
+
 /** A pause of a run, from the call until the run goes on (7.1). */
 export class Pause {
   /** The snapshot is taken: what attempts do from now on waits until the run goes on. */
   taken = false;
+  /** Up to where the run's commands have been looked at: those before it wait. */
+  sifted = 0;
   /** Settled when the run goes on, or is over. */
   readonly over: Promise<void>;
   /** The same for all that ask, until something changes the run. */
@@ -26,6 +31,8 @@ export class Pause {
   #reject!: (error: unknown) => void;
   #release!: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  /** When the drain ends, in ms. */
+  #ends = Number.POSITIVE_INFINITY;
   #changed = false;
 
   constructor(private readonly run: Run) {
@@ -36,13 +43,10 @@ export class Pause {
   }
 
   #waitFor(): Promise<Snapshot> {
-    const snapshot = new Promise<Snapshot>((resolve, reject) => {
+    return new Promise<Snapshot>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Whoever paused may not look at it.
-    snapshot.catch(() => {});
-    return snapshot;
   }
 
   get snapshot(): Promise<Snapshot> {
@@ -53,23 +57,37 @@ export class Pause {
     return this.#snapshot;
   }
 
-  /** Ends the drain after so many ms. */
+  /** Ends the drain after so many ms, if it would not end before. */
   limit(timeout: number): void {
-    if (!this.taken) this.#timer ??= setTimeout(() => this.take(), timeout);
+    const ends = performance.now() + timeout;
+    if (this.taken || ends >= this.#ends) return;
+    this.#ends = ends;
+    clearTimeout(this.#timer);
+    this.#sleep();
+  }
+  #sleep(): void {
+    const left = this.#ends - performance.now();
+    this.#timer = setTimeout(() => (left > LONGEST ? this.#sleep() : this.take()), Math.min(left, LONGEST));
   }
 
   /** The drain is over: this is the moment that the snapshot tells of. */
   take(): void {
-    if (this.taken || this.run.over) return;
+    // The end of a run that its core has ended is on its way.
+    if (this.taken || this.run.over || this.run.handle === GONE) return;
     this.taken = true;
     clearTimeout(this.#timer);
+    track(this.run);
     this.#take();
   }
   #take(): void {
     this.#changed = false;
     try {
       const snapshot = takeSnapshot(this.run);
-      this.#resolve(this.run.closeIdle().then(() => snapshot));
+      const closed = this.run.closeIdle().catch((error: unknown) => {
+        if (this.run.pause === this) goOnInPlace(this.run);
+        throw error;
+      });
+      this.#resolve(closed.then(() => snapshot));
     } catch (error) {
       this.#reject(error);
       goOnInPlace(this.run);
@@ -90,12 +108,23 @@ export class Pause {
   /** The run has ended instead. */
   end(): void {
     this.release();
-    if (!this.taken) this.#reject(runOver(this.run, "paused"));
+    if (this.taken) return;
+    // Whoever paused may not look at it, and the end tells of itself.
+    this.#snapshot.catch(() => {});
+    this.#reject(runOver(this.run, "paused"));
   }
 }
 
 /** @throws (as a rejection) RunOverError, and why no snapshot can be taken: the run goes on then */
-export async function pauseRun(run: Run, options: PauseOptions = {}): Promise<Snapshot> {
+export function pauseRun(run: Run, options?: PauseOptions): Promise<Snapshot> {
+  try {
+    return pausing(run, options).snapshot;
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function pausing(run: Run, options: PauseOptions = {}): Pause {
   const { mode, timeout } = checked(run, options);
   checkOver(run, "paused");
   let { pause } = run;
@@ -108,7 +137,7 @@ export async function pauseRun(run: Run, options: PauseOptions = {}): Promise<Sn
   }
   if (mode === "now") pause.take();
   else if (timeout !== undefined) pause.limit(timeout);
-  return pause.snapshot;
+  return pause;
 }
 
 /** @throws (as a rejection) RunOverError, UnserializableError, SessionPauseError */
@@ -123,7 +152,7 @@ export function goOnInPlace(run: Run): void {
   if (pause === undefined || run.over) return;
   // Who waits for the drain gets the run as it is now.
   if (!pause.taken) pause.take();
-  if (run.pause !== pause) return;
+  if (run.pause !== pause || !pause.taken) return;
   run.pause = undefined;
   if (run.begun) {
     frame(IN_PAUSE, 0, 0, 0);
@@ -135,10 +164,6 @@ export function goOnInPlace(run: Run): void {
 
 function checkOver(run: Run, what: string): void {
   if (run.over || run.cancelling) throw runOver(run, what);
-}
-
-function runOver(run: Run, what: string): RunOverError {
-  return new RunOverError(`Workflow "${run.workflowName}": the run is over (${run.status}), so it cannot be ${what}.`, { runId: run.runId });
 }
 
 function checked(run: Run, options: unknown): PauseOptions {

@@ -123,10 +123,12 @@ function fill(run: Run, stored: Stored): void {
   const state = stored.section("state");
   const once = stored.section("once");
   const session = stored.section("session");
-  const policy = stored.section("policy")[0];
-  if (state.length === 0 && once.length === 0 && session.length === 0 && policy === undefined && run.memoryOptions.initial.size === 0) return;
+  const [entry] = stored.section("policy");
+  const policy = entry === undefined ? "pickle_or_error" : (text("policy", entry[1].tree) as SessionPausePolicy);
+  const { initial, pausePolicy } = run.memoryOptions;
+  if (state.length === 0 && once.length === 0 && session.length === 0 && policy === pausePolicy && initial.size === 0) return;
   const memory = memoryOf(run);
-  if (policy !== undefined) memory.pausePolicy = text("policy", policy[1].tree) as SessionPausePolicy;
+  memory.pausePolicy = policy;
   const values = new Map<string, Encoded>();
   for (const [part, value] of state) {
     const key = decodeKey(`state/${part}`, part);
@@ -186,7 +188,7 @@ function begin(run: Run, queued: readonly number[]): void {
   exchange(run);
 }
 
-function decodeKey(entry: string, part: string): string {
+export function decodeKey(entry: string, part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {

@@ -148,16 +148,13 @@ export class Run {
     }
     return invocations;
   }
-  /** Takes all commands out. */
-  takeCommands(): [command: number, subject: number, input: unknown][] {
-    const commands: [number, number, unknown][] = [];
-    if (this.next !== -1) commands.push([this.next, this.nextStep, this.nextInput]);
-    for (let at = this.head; at < this.tail; at += 3) commands.push(this.queue!.slice(at, at + 3) as [number, number, unknown]);
-    const { more, set } = this;
-    this.clear();
-    this.more = more;
-    this.set = set;
-    return commands;
+  /** Drops the commands from a place in the queue on. */
+  cut(from: number): void {
+    this.queue?.fill(undefined, from, this.tail);
+    this.tail = from;
+    if (this.head < from) return;
+    this.head = 0;
+    this.tail = 0;
   }
 
   /** Keeps a command for the loop. */

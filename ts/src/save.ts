@@ -1,7 +1,7 @@
-import { cold, exchange, frame } from "./buffer";
+import { cold, exchange, frame, GONE } from "./buffer";
 import { type Encoded, encode, encodeFields } from "./codec";
 import { warn } from "./environment";
-import { SessionPauseError, UnserializableError } from "./errors";
+import { RunOverError, SessionPauseError, UnserializableError } from "./errors";
 import { type Event, KIND } from "./event";
 import { internal, message } from "./failure";
 import { IN_PAUSE } from "./generated/tables";
@@ -28,12 +28,13 @@ export interface HostPart {
 /**
  * The run as it stands: between two steps, or within one that counts as not settled.
  *
- * @throws UnserializableError for an event that cannot be stored, SessionPauseError
+ * @throws UnserializableError for an event that cannot be stored, SessionPauseError, RunOverError when the core has ended it
  */
 export function takeSnapshot(run: Run): Snapshot {
   const stopped = run.more;
   if (stopped) fetchCommands(run);
   try {
+    if (run.over || run.handle === GONE) throw runOver(run, "stored");
     return snapshotOf(save(run, hostPart(run, encodeEvent)));
   } finally {
     if (stopped && run.pause === undefined) {
@@ -85,17 +86,27 @@ export function hostPart(run: Run, encoded: (run: Run, event: Event, slot: numbe
   for (const [id, number] of run.ids ?? []) entries.push([`sent/${number}`, id]);
   const dropped: string[] = [];
   for (const [key, value] of memory?.state ?? run.memoryOptions.initial) add(`state/${encodeURIComponent(key)}`, value);
+  const { pausePolicy } = memory ?? run.memoryOptions;
+  if (pausePolicy !== "pickle_or_error") entries.push(["policy", pausePolicy]);
   if (memory !== undefined) {
+    const aborted = abortedOf(run);
     for (const [seq, results] of memory.once ?? []) {
+      if (aborted.has(seq)) continue;
       for (const [key, result] of results) if (!(result instanceof Promise)) add(`once/${seq}/${encodeURIComponent(key)}`, result);
     }
-    if (memory.pausePolicy !== "pickle_or_error") entries.push(["policy", memory.pausePolicy]);
     storeSession(run, add, dropped);
   }
   return {
     document: { runId: run.runId, droppedSession: dropped, unbegun: run.uncalled(), slots, events, entries, bytes, omit },
     blob: joined(pieces),
   };
+}
+
+/** Numbers of the invocations that no resume calls again: nobody asks for their results. */
+function abortedOf(run: Run): Set<number> {
+  const aborted = new Set<number>();
+  for (let at = run.live; at !== undefined; at = at.next) if (at.aborted) aborted.add(at.seq);
+  return aborted;
 }
 
 function encodeEvent(run: Run, event: Event): Encoded {
@@ -148,6 +159,11 @@ function storeSession(run: Run, add: (key: string, value: Encoded) => void, drop
     refused,
     { runId: run.runId, ...(cause === undefined ? {} : { cause }) },
   );
+}
+
+export function runOver(run: Run, what: string): RunOverError {
+  const how = run.over || run.cancelling ? run.status : "it is about to tell its outcome";
+  return new RunOverError(`Workflow "${run.workflowName}": the run is over (${how}), so it cannot be ${what}.`, { runId: run.runId });
 }
 
 /** Pieces of bytes one after the other. */
