@@ -32,31 +32,38 @@ export function longLines(text, most) {
   return findings;
 }
 
+/** A link to a heading of another file, to be looked up when all files are read. @typedef {{ line: number, target: string, path: string, anchor: string }} Elsewhere */
+
 /**
- * Links to files and folders that are not there, and to headings that a Markdown file does not have.
+ * Links to files and folders that are not there, and to headings that the file does not have.
  * @param {string} file absolute path of the Markdown file
  * @param {string} text
  * @param {string} root what a link that begins with / is relative to
- * @param {(path: string) => Promise<Set<string> | undefined>} otherAnchors the anchors of another Markdown file, if it can be read
- * @returns {Promise<Finding[]>}
+ * @returns {Promise<{ findings: Finding[], elsewhere: Elsewhere[], anchors: string[] }>} also the links to headings of other Markdown
+ * files, and the anchors that this one has
  */
-export async function deadLinks(file, text, root, otherAnchors) {
+export async function links(file, text, root) {
   const findings = [];
+  const elsewhere = [];
   const lines = scan(text);
+  const own = anchorsOf(lines);
   for (const { line, target } of relativeLinks(lines)) {
     const hash = target.indexOf("#");
-    const anchor = hash < 0 ? "" : target.slice(hash + 1);
+    const anchor = decode(hash < 0 ? "" : target.slice(hash + 1)).toLowerCase();
     const path = decode((hash < 0 ? target : target.slice(0, hash)).split("?")[0] ?? "");
     const linked = path === "" ? file : path.startsWith("/") ? resolve(root, `.${path}`) : resolve(dirname(file), path);
     const found = await stat(linked).catch(() => undefined);
     if (found === undefined) findings.push({ line, problem: `dead link to ${target}` });
     else if (anchor !== "" && found.isFile() && /\.(md|markdown)$/i.test(linked)) {
-      const known = linked === file ? anchorsOf(lines) : await otherAnchors(linked);
-      if (known !== undefined && !known.has(decode(anchor).toLowerCase())) findings.push({ line, problem: `dead link to ${target}: no such heading` });
+      if (linked !== file) elsewhere.push({ line, target, path: linked, anchor });
+      else if (!own.has(anchor)) findings.push(noHeading(line, target));
     }
   }
-  return findings;
+  return { findings, elsewhere, anchors: [...own] };
 }
+
+/** @returns {Finding} */
+export const noHeading = (line, target) => ({ line, problem: `dead link to ${target}: no such heading` });
 
 function decode(text) {
   try {

@@ -1,19 +1,27 @@
-// node examples/audit/main.mjs [folder] [--out FILE] [--max-line N] [--yes]
-import { access, constants, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
+// node examples/audit/main.mjs [folder] [--out FILE] [--max-line N] [--resume FILE] [--log FILE] [--yes]
+import { appendFileSync, writeFileSync } from "node:fs";
+import { access, constants, readFile, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { RunOverError, Snapshot, SnapshotError } from "blazen";
 import { report, summary } from "./report.mjs";
 import { auditWorkflow } from "./workflow.mjs";
 
-const USAGE = "Usage: npm run demo -- [folder] [--out FILE] [--max-line N] [--yes]";
+const USAGE = "Usage: npm run demo -- [folder] [--out FILE] [--max-line N] [--resume FILE] [--log FILE] [--yes]";
 const HELP = `${USAGE}
 
 Audits the Markdown and source files of a folder (default: this repository): dead relative links, duplicate headings, long lines.
+Ctrl-C pauses it: what is done so far goes to a file in the current folder. A second Ctrl-C ends it at once.
 
   --out FILE      where the report goes (default: report.md in the current folder)
   --max-line N    lines longer than N characters are reported (default: 160)
+  --resume FILE   goes on with an audit that was paused, with its folder and options
+  --log FILE      adds a line to FILE for every file that is read
   --yes           answers in advance what will be asked (nothing is, so far)`;
+
+/** npm hands on the Ctrl-C that the terminal has sent already: what follows the first this soon, in ms, is the same one. */
+const ECHO = process.env.npm_lifecycle_event === undefined ? 0 : 500;
 
 /** Bad input: one sentence, exit code 2. */
 class InputError extends Error {}
@@ -24,8 +32,10 @@ async function options() {
     parsed = parseArgs({
       allowPositionals: true,
       options: {
-        out: { type: "string", default: "report.md" },
-        "max-line": { type: "string", default: "160" },
+        out: { type: "string" },
+        "max-line": { type: "string" },
+        resume: { type: "string" },
+        log: { type: "string" },
         // Answers in advance whatever will be asked; nothing is so far.
         yes: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -37,21 +47,26 @@ async function options() {
   const { values, positionals } = parsed;
   if (values.help) return undefined;
   if (positionals.length > 1) throw new InputError(`One folder at a time, not ${positionals.length}. ${USAGE}`);
-  const folder = resolve(positionals[0] ?? resolve(dirname(fileURLToPath(import.meta.url)), "../.."));
-  const maxLine = Number(values["max-line"]);
+  const given = {
+    ...(positionals[0] === undefined ? {} : { folder: resolve(positionals[0]) }),
+    ...(values["max-line"] === undefined ? {} : { maxLine: Number(values["max-line"]) }),
+    ...(values.out === undefined ? {} : { out: resolve(values.out) }),
+  };
+  const paused = values.resume === undefined ? undefined : await stored(values.resume, given);
+  const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+  const { folder, maxLine, out } = { folder: repository, maxLine: 160, out: resolve("report.md"), ...given, ...paused?.job };
   if (!Number.isInteger(maxLine) || maxLine < 1) throw new InputError(`--max-line is a whole number from 1 up, not "${values["max-line"]}".`);
   const found = await stat(folder).catch(() => undefined);
   if (found === undefined) throw new InputError(`There is no folder ${folder}.`);
   if (!found.isDirectory()) throw new InputError(`${folder} is not a folder.`);
   if (!(await permits(folder, constants.R_OK))) throw new InputError(`The folder ${folder} cannot be read.`);
-  const out = resolve(values.out);
   const parent = await stat(dirname(out)).catch(() => undefined);
   if (!parent?.isDirectory()) throw new InputError(`The report cannot be written: there is no folder ${dirname(out)}.`);
   const report = await stat(out).catch(() => undefined);
   if (report?.isDirectory()) throw new InputError(`The report cannot be written: ${out} is a folder. Name a file with --out.`);
   if (!(await permits(report ? out : dirname(out), constants.W_OK)))
     throw new InputError(`The report cannot be written to ${out}. Name another place with --out.`);
-  return { folder, maxLine, out };
+  return { folder, maxLine, out, paused, log: values.log };
 }
 
 const permits = (path, mode) =>
@@ -60,28 +75,91 @@ const permits = (path, mode) =>
     () => false,
   );
 
-/** A count that is rewritten on a terminal, and printed now and then elsewhere. */
-function counter() {
-  let total = 0;
-  let done = 0;
-  const terminal = process.stdout.isTTY;
-  return {
-    onListed(files) {
-      total = files;
-    },
-    onChecked() {
-      done++;
-      if (terminal) process.stdout.write(`\rchecked ${done} of ${total} files${done === total ? "\n" : ""}`);
-      else if (done % 1000 === 0 || done === total) console.log(`checked ${done} of ${total} files`);
-    },
+/** A paused audit, which has a folder and options already: those given again must be the same. */
+async function stored(file, given) {
+  let snapshot;
+  try {
+    snapshot = Snapshot.parse(await readFile(file));
+  } catch (error) {
+    throw new InputError(error instanceof SnapshotError ? `${file}: ${error.message}` : `The snapshot ${file} cannot be read (${error.code}).`);
+  }
+  if (snapshot.workflow !== "audit") throw new InputError(`${file} is a snapshot of the workflow "${snapshot.workflow}", not of an audit.`);
+  const { entries } = snapshot.toJSON();
+  const job = { folder: entries["state/folder"], maxLine: entries["state/maxLine"], out: entries["state/out"] };
+  for (const [key, option] of Object.entries({ folder: "the folder", maxLine: "--max-line", out: "--out" }))
+    if (given[key] !== undefined && given[key] !== job[key])
+      throw new InputError(`The audit in ${file} has begun with ${job[key]} for ${option}, not ${given[key]}: leave it out, or begin anew without --resume.`);
+  return { snapshot, job, checked: entries["state/checked"], total: entries["state/total"] };
+}
+
+/** A count that is rewritten on a terminal, and printed ten times elsewhere. */
+function onChecked(checked, total) {
+  if (process.stdout.isTTY) process.stdout.write(`\rchecked ${checked} of ${total} files${checked === total ? "\n" : ""}`);
+  else if (checked % Math.ceil(total / 10) === 0 || checked === total) console.log(`checked ${checked} of ${total} files`);
+}
+
+/** Keeps a paused run in a file of the current folder, of which none was there. */
+function keep(snapshot) {
+  for (let n = 1; ; n++) {
+    const file = `audit-paused${n === 1 ? "" : `-${n}`}.snapshot.json`;
+    try {
+      // It tells what is in the folder: nobody else's business.
+      writeFileSync(file, snapshot.toString(), { flag: "wx", mode: 0o600 });
+      return file;
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    }
+  }
+}
+
+/** Ends the process as the signal would have. */
+function endBy(signal) {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+/** The first signal pauses the run, and a second one ends the process at once. */
+function pauseOnSignal(handler) {
+  let first;
+  const pause = async (signal) => {
+    if (first !== undefined) {
+      if (performance.now() - first >= ECHO) endBy(signal);
+      return;
+    }
+    first = performance.now();
+    console.log(`${process.stdout.isTTY ? "\n" : ""}pausing; once more ends at once`);
+    try {
+      const file = keep(await handler.pause());
+      const command = process.env.npm_lifecycle_event === undefined ? `node ${relative(process.cwd(), process.argv[1])}` : "npm run demo --";
+      process.stdout.write(`paused; go on with: ${command} --resume ${file}\n`, () => endBy(signal));
+    } catch (error) {
+      // The last step had ended: the report is on its way.
+      if (error instanceof RunOverError) return;
+      console.error(`The snapshot cannot be kept (${error.code ?? error.message}), so the audit goes on.`);
+      handler.resume();
+      first = undefined;
+    }
   };
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, pause);
+}
+
+function begin(workflow, { folder, maxLine, out, paused }) {
+  try {
+    return paused === undefined ? workflow.start({ folder, maxLine, out }) : workflow.resume(paused.snapshot);
+  } catch (error) {
+    throw error instanceof SnapshotError ? new InputError(error.message) : error;
+  }
 }
 
 async function main() {
   const chosen = await options();
   if (chosen === undefined) return console.log(HELP);
-  const { folder, maxLine, out } = chosen;
-  const files = await auditWorkflow(counter()).run({ folder, maxLine, out });
+  const { folder, out, paused, log } = chosen;
+  const workflow = auditWorkflow({ onChecked, ...(log === undefined ? {} : { onRead: (path) => appendFileSync(log, `${path}\n`) }) });
+  if (paused !== undefined) console.log(`going on: ${paused.checked} of ${paused.total} files are checked`);
+  const handler = begin(workflow, chosen);
+  pauseOnSignal(handler);
+  const files = await handler.result();
   try {
     await writeFile(out, report(basename(folder), files));
   } catch (error) {

@@ -1,11 +1,12 @@
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 // @ts-expect-error the example is plain JavaScript
-import { anchors, counts, deadLinks, duplicateHeadings, longLines } from "../../examples/audit/checks.mjs";
+import { anchors, counts, duplicateHeadings, links, longLines } from "../../examples/audit/checks.mjs";
 // @ts-expect-error
 import { listFiles } from "../../examples/audit/list.mjs";
 // @ts-expect-error
@@ -83,13 +84,20 @@ describe("checks", () => {
       { words: 1, lines: 1 },
     ]);
   });
-  test("anchors of the file itself and of others; of one that cannot be read nothing is known", async () => {
-    const dead = (text: string, other?: Set<string>) => deadLinks(join(folder, "a.md"), text, folder, async () => other);
-    for (const name of ["a.md", "b.md"]) writeFileSync(join(folder, name), "");
-    expect(await dead("[a](#There)\n# There\n[b](#nowhere)")).toEqual([{ line: 3, problem: "dead link to #nowhere: no such heading" }]);
-    expect(await dead("[a](b.md#x)", new Set(["x"]))).toEqual([]);
-    expect(await dead("[a](b.md#y)", new Set(["x"]))).toHaveLength(1);
-    expect(await dead("[a](b.md#y) [b](/b.md) [c](.) [d](b%2Emd?raw=1)")).toEqual([]);
+  test("links to what is not there; those to headings elsewhere are told for later", async () => {
+    const file = join(folder, "a.md");
+    const other = join(folder, "b.md");
+    for (const name of [file, other]) writeFileSync(name, "");
+    const found = (text: string) => links(file, text, folder);
+    expect(await found("[a](#There)\n# There\n[b](#nowhere)")).toEqual({
+      findings: [{ line: 3, problem: "dead link to #nowhere: no such heading" }],
+      elsewhere: [],
+      anchors: ["there"],
+    });
+    expect((await found("[a](b.md#X%20y) [b](c.md#x) [c](/b.md) [d](.) [e](b%2Emd?raw=1)")).elsewhere).toEqual([
+      { line: 1, target: "b.md#X%20y", path: other, anchor: "x y" },
+    ]);
+    expect((await found("[b](c.md#x) [c](/b.md) [d](.) [e](b%2Emd?raw=1)")).findings).toEqual([{ line: 1, problem: "dead link to c.md#x" }]);
   });
   test("a folder that cannot be read is listed with the reason, and is no file", async () => {
     const found = await listFiles(join(folder, "nowhere"));
@@ -158,6 +166,134 @@ test("of many findings in one file the first are listed, all are counted", () =>
   const lines = readFileSync(join(folder, "many.md"), "utf8").trimEnd().split("\n");
   expect(lines.filter((line) => line.includes("200 characters"))).toHaveLength(100);
   expect(lines.at(-1)).toBe("- and 1,400 more");
+});
+
+test("headings of files outside the folder, of skipped ones, and of one that cannot be read", () => {
+  const place = join(folder, "links");
+  mkdirSync(join(place, "in/dist"), { recursive: true });
+  writeFileSync(join(place, "out.md"), "# Out\n");
+  writeFileSync(join(place, "in/dist/skipped.md"), "# Skipped\n");
+  writeFileSync(join(place, "in/large.md"), "\n".repeat(3 * 1024 * 1024));
+  writeFileSync(join(place, "in/a.md"), "[a](../out.md#out) [b](../out.md#no) [c](dist/skipped.md#skipped) [d](dist/skipped.md#no) [e](large.md#unknown)\n");
+  expect(audit(join(place, "in"), "--out", "links-report.md", "--log", "links.log").status).toBe(0);
+  const found = readFileSync(join(folder, "links-report.md"), "utf8").match(/dead link.*/g);
+  expect(found).toEqual(["dead link to ../out.md#no: no such heading", "dead link to dist/skipped.md#no: no such heading"]);
+  expect(read("links.log")).toEqual([join(place, "in/a.md"), join(place, "in/dist/skipped.md"), join(place, "out.md")]);
+});
+
+/** The files that an audit says it has read, sorted. */
+const read = (log: string): string[] => readFileSync(join(folder, log), "utf8").trimEnd().split("\n").sort();
+
+/** Runs the audit, and sends it the signals when its output says so. */
+async function interrupted(args: string[], signals: readonly (readonly [RegExp, ...NodeJS.Signals[]])[], { npm = {}, node = [] as string[] } = {}) {
+  // npx is npm as well.
+  const { npm_lifecycle_event: _, ...env } = process.env;
+  const child = spawn(process.execPath, [...node, main, ...args], {
+    cwd: folder,
+    env: { ...env, ...npm },
+    timeout: 20_000,
+    killSignal: "SIGKILL",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const left = [...signals];
+  let stdout = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    if (left[0]?.[0].test(stdout)) for (const signal of left.shift()!.slice(1)) child.kill(signal as NodeJS.Signals);
+  });
+  const [code, signal] = await once(child, "close");
+  return { code, signal, stdout };
+}
+
+describe.skipIf(process.platform === "win32")("signals", () => {
+  const files = 300;
+  let tree = "";
+  beforeAll(() => {
+    tree = join(folder, "paused");
+    mkdirSync(tree);
+    for (let at = 0; at < files; at++) {
+      const lines = Array.from({ length: 200 }, (_, line) => `[next](${(at + line) % files}.md#part-${line % 2 === 0 ? (at + line) % files : "none"})\n`);
+      writeFileSync(join(tree, `${at}.md`), `# Part ${at}\n\n${lines.join("\n")}`);
+    }
+  });
+
+  test("an audit that is interrupted and resumed, twice, gives the same report and has read each file once", async () => {
+    expect(audit(tree, "--out", "straight.md", "--log", "straight.log").status).toBe(0);
+    expect(read("straight.log")).toHaveLength(files);
+    const expected = readFileSync(join(folder, "straight.md"), "utf8");
+    expect(expected).toContain("no such heading");
+
+    const args = [tree, "--out", "paused.md", "--log", "paused.log"];
+    const first = await interrupted(args, [[/checked \d+ of 300/, "SIGINT"]]);
+    expect(first).toMatchObject({ signal: "SIGINT", stdout: expect.stringMatching(/paused; go on with: .* --resume audit-paused\.snapshot\.json\n$/) });
+    const before = read("paused.log").length;
+    expect(before).toBeGreaterThan(0);
+    expect(before).toBeLessThan(files);
+    expect(existsSync(join(folder, "paused.md"))).toBe(false);
+
+    // Through npm a Ctrl-C comes twice.
+    const again = [[/(checked \d+ of 300 files\s+){3}/, "SIGINT", "SIGINT"]] as const;
+    const second = await interrupted([...args, "--resume", "audit-paused.snapshot.json"], again, { npm: { npm_lifecycle_event: "demo" } });
+    expect(second).toMatchObject({
+      signal: "SIGINT",
+      stdout: expect.stringContaining("paused; go on with: npm run demo -- --resume audit-paused-2.snapshot.json\n"),
+    });
+    const counts = [...second.stdout.matchAll(/(\d+) of 300 files/g)].map(([, count]) => Number(count));
+    expect(counts[0]).toBeGreaterThanOrEqual(30);
+    expect(counts).toEqual([...counts].sort((a, b) => a - b));
+    expect(read("paused.log").length).toBeGreaterThan(before);
+    expect(read("paused.log").length).toBeLessThan(files);
+
+    const { status, stdout } = audit("--resume", "audit-paused-2.snapshot.json", "--log", "paused.log");
+    expect([status, stdout]).toEqual([0, expect.stringContaining("checked 300 of 300 files\n")]);
+    expect(readFileSync(join(folder, "paused.md"), "utf8")).toBe(expected.replace("straight", "paused"));
+    expect(read("paused.log")).toEqual(read("straight.log"));
+  }, 60_000);
+
+  test("SIGTERM pauses too; a second signal ends at once and leaves nothing", async () => {
+    const hang = `
+      import fs, { promises } from "node:fs";
+      import { syncBuiltinESMExports } from "node:module";
+      const { readFile } = promises;
+      promises.readFile = (path, ...rest) => String(path).endsWith("200.md") ? new Promise(() => setInterval(() => {}, 1000)) : readFile(path, ...rest);
+      syncBuiltinESMExports();`;
+    const node = ["--import", `data:text/javascript,${encodeURIComponent(hang)}`];
+    const kept = () => readdirSync(folder).filter((name) => name.includes("snapshot")).length;
+    const before = kept();
+    const ended = await interrupted(
+      [tree, "--out", "ended.md"],
+      [
+        [/checked 150 of 300/, "SIGTERM"],
+        [/pausing/, "SIGINT"],
+      ],
+      { node },
+    );
+    expect(ended).toMatchObject({ signal: "SIGINT", stdout: expect.not.stringContaining("paused;") });
+    expect([kept(), existsSync(join(folder, "ended.md"))]).toEqual([before, false]);
+    const paused = await interrupted([tree, "--out", "ended.md"], [[/checked 30 of 300/, "SIGTERM"]]);
+    expect(paused).toMatchObject({ signal: "SIGTERM", stdout: expect.stringContaining("paused;") });
+    expect(kept()).toBe(before + 1);
+  }, 60_000);
+
+  test("what is no snapshot of an audit, or of another one, is one sentence and exit code 2", async () => {
+    await interrupted([tree, "--out", "kept.md"], [[/checked \d+ of 300/, "SIGINT"]]);
+    const name = readdirSync(folder)
+      .filter((file) => file.endsWith(".snapshot.json"))
+      .sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
+      .at(-1)!;
+    const text = readFileSync(join(folder, name), "utf8");
+    writeFileSync(join(folder, "damaged.json"), text.replace('"state/total":300', '"state/total":301'));
+    for (const [args, message] of [
+      [["--resume", "damaged.json"], /damaged.json: The snapshot cannot be used: it is damaged: its checksum/],
+      [["--resume", "nowhere.json"], /cannot be read/],
+      [["--resume", name, "--max-line", "9"], /begun with 160 for --max-line, not 9/],
+      [["--resume", name, folder], /for the folder/],
+    ] as const) {
+      const { status, stderr } = audit(...args);
+      expect([status, stderr]).toEqual([2, expect.stringMatching(message)]);
+      expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    }
+  }, 60_000);
 });
 
 test("--help needs no folder", () => {
