@@ -1,5 +1,5 @@
 import { exchange, frame, handle, NONE, use } from "./buffer";
-import { cancelRun } from "./cancel";
+import { attach } from "./cancel";
 import { Attempt } from "./context";
 import { fromHost } from "./dispatch";
 import { development } from "./environment";
@@ -7,6 +7,7 @@ import { DefinitionError } from "./errors";
 import type { Event } from "./event";
 import { IN_START } from "./generated/tables";
 import type { RunOptions } from "./handler";
+import { memoryOf } from "./memory";
 import type { Plan } from "./plan";
 import { Run } from "./run";
 import { sessionOf } from "./session";
@@ -42,6 +43,7 @@ function startRun(plan: Plan, start: Event, options: RunOptions | undefined): Ru
   if (options?.session !== undefined) for (const [key, value] of Object.entries(options.session)) sessionOf(run).set(key, value);
   attach(run, options?.signal);
   if (run.cancelling) return run;
+  if (plan.memory.verify) memoryOf(run);
   use(plan.binding);
   if (development) Object.freeze(start);
   frame(IN_START, plan.id, run.put(start), NONE);
@@ -49,18 +51,6 @@ function startRun(plan: Plan, start: Event, options: RunOptions | undefined): Ru
   if (!run.over && run.handle === NONE) run.handle = handle();
   fromHost(run);
   return run;
-}
-
-/** Cancels the run when the caller's signal is aborted, and leaves nothing on it. */
-export function attach(run: Run, signal: AbortSignal | undefined): void {
-  if (signal === undefined) return;
-  if (signal.aborted) {
-    void cancelRun(run, signal.reason, 0);
-    return;
-  }
-  const onAbort = () => void cancelRun(run, signal.reason, 1000);
-  signal.addEventListener("abort", onAbort, { once: true });
-  run.onEnd = () => signal.removeEventListener("abort", onAbort);
 }
 
 /** Likewise (see Blank in event.ts), one of each object that comes and goes with a run stays alive. */

@@ -13,3 +13,15 @@ export function cancelRun(run: Run, reason: unknown, grace: number): Promise<Can
     run.clear();
   });
 }
+
+/** Cancels the run when the caller's signal is aborted, and leaves nothing on it. */
+export function attach(run: Run, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  if (signal.aborted) {
+    void cancelRun(run, signal.reason, 0);
+    return;
+  }
+  const onAbort = () => void cancelRun(run, signal.reason, 1000);
+  signal.addEventListener("abort", onAbort, { once: true });
+  run.onEnd = () => signal.removeEventListener("abort", onAbort);
+}

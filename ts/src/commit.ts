@@ -1,49 +1,99 @@
 import { exchange, frame } from "./buffer";
+import type { Encoded } from "./codec";
 import type { Attempt } from "./context";
 import { soon } from "./dispatch";
 import { DefinitionError } from "./errors";
 import { IN_COMMIT } from "./generated/tables";
 import type { Run } from "./run";
 import { writeId } from "./settle";
+import type { Batch } from "./state";
+import { remove, replacedBy, type Stored, saveFields, unused } from "./stores";
 import { describe, isWellFormed } from "./values";
+import { verifyRun } from "./verify";
 
 /** The promise of what is done already. */
 export const DONE = Promise.resolve();
 
 /**
- * Makes what an attempt wrote part of the run, in one stretch with the frames that `publish` writes: the one place where a
- * commit may have to wait for something. `publish` has run when this returns undefined.
+ * Makes what an attempt wrote up to now part of the run, in one stretch with the frames that `publish` writes: the one place
+ * where a commit may have to wait for something. `publish` has run when this returns undefined.
  *
- * @throws (or as a rejection) what a function of `update` throws, and UnserializableError for what it gives: nothing is committed
+ * @param id when the run has come to know it meanwhile, nothing is committed or published
+ * @throws (or as a rejection) what a function of `update` throws, UnserializableError for what it gives, and FieldStoreError:
+ *   nothing is committed
  */
-export function commitWrites(attempt: Attempt, publish: () => void): Promise<void> | undefined {
-  const { pause } = attempt.run as Run;
-  // The snapshot is taken: this is taken up when the run goes on (7.1).
-  if (pause?.taken) return pause.over.then(() => commitWrites(attempt, publish));
+export function commitWrites(attempt: Attempt, publish: () => void, id?: string): Promise<void> | undefined {
+  return commitBatch(attempt, attempt.run as Run, publish, id, attempt.own?.state?.take(), undefined);
+}
+
+/** @param saved what the batch's commit has saved so far */
+function commitBatch(
+  attempt: Attempt,
+  run: Run,
+  publish: () => void,
+  id: string | undefined,
+  batch: Batch | undefined,
+  saved: Stored[] | undefined,
+): Promise<void> | undefined {
+  const { pause } = run;
   const state = attempt.own?.state;
-  if (attempt.aborted) state?.drop();
-  const changes = state?.changes();
-  // The functions of updates are the user's: they may have ended the attempt.
-  if (state !== undefined && changes !== undefined && attempt.invocation >= 0 && !attempt.aborted) state.apply(changes);
+  // The snapshot is taken: this is taken up when the run goes on (7.1).
+  if (pause?.taken) {
+    state?.wait(batch);
+    return pause.over.then(() => commitBatch(attempt, run, publish, id, batch, saved));
+  }
+  const dropped = attempt.invocation < 0 || attempt.aborted || (id !== undefined && run.ids?.has(id) === true);
+  if (batch !== undefined && dropped) {
+    state!.done(batch);
+    for (const one of saved ?? []) remove(one, run.runId);
+  } else if (batch !== undefined) {
+    const states = run.memoryOptions.types.hasStates;
+    let changes: ReadonlyMap<string, Encoded | undefined>;
+    try {
+      changes = state!.changes(batch);
+    } catch (error) {
+      for (const one of saved ?? []) remove(one, run.runId);
+      throw error;
+    }
+    // The functions of updates are the user's: they may have ended the attempt.
+    if (attempt.invocation >= 0 && !attempt.aborted) {
+      if (states) {
+        const all = saved ?? [];
+        const saving = saveFields(attempt, changes, all);
+        if (saving !== undefined) {
+          state!.wait(batch);
+          return saving.then(() => commitBatch(attempt, run, publish, id, batch, all));
+        }
+        const replaced = [...replacedBy(changes, run.memory!), ...unused(all, changes)];
+        state!.apply(changes, batch);
+        for (const one of replaced) remove(one, run.runId);
+      } else state!.apply(changes, batch);
+    }
+  }
+  if (id !== undefined && dropped && attempt.invocation >= 0) return undefined;
   publish();
+  if (run.memory?.options.verify) verifyRun(run);
   return undefined;
 }
 
 /** The same while the step goes on: after the commit points before it, and the attempt fails when it fails (4.2). */
-export function commitPoint(attempt: Attempt, publish: () => void): Promise<void> {
+export function commitPoint(attempt: Attempt, publish: () => void, id?: string): Promise<void> {
   const before = attempt.own?.pending;
   let point: Promise<void> | undefined;
-  if (before !== undefined) point = before.then(() => commitWrites(attempt, publish));
-  else {
+  if (before !== undefined) {
+    const run = attempt.run as Run;
+    const batch = attempt.own?.state?.take();
+    // What the step writes from now on is none of this commit's.
+    attempt.own?.state?.wait(batch);
+    point = before.then(() => commitBatch(attempt, run, publish, id, batch, undefined));
+  } else {
     try {
-      point = commitWrites(attempt, publish);
+      point = commitWrites(attempt, publish, id);
     } catch (error) {
       point = Promise.reject(error);
     }
   }
   if (point === undefined) return DONE;
-  // Nobody need await it: the attempt does.
-  point.catch(() => {});
   attempt.await(point);
   return point;
 }
@@ -52,13 +102,14 @@ export function commitPoint(attempt: Attempt, publish: () => void): Promise<void
 export function commitNow(attempt: Attempt, run: Run, id: string | undefined): Promise<void> {
   checkId(id, `Step "${attempt.stepName}", ctx.commit`);
   if (drops(attempt, run, id)) return DONE;
-  return commitPoint(attempt, () => {
+  const publish = () => {
     if (attempt.invocation < 0) return;
     writeId(run, id);
     frame(IN_COMMIT, attempt.invocation, 0, 0);
     exchange(run);
     soon(run);
-  });
+  };
+  return commitPoint(attempt, publish, id);
 }
 
 /** True for a commit point that changes nothing: the run knows its id, or the attempt's fan-out is over. Its writes are dropped. */

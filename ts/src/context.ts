@@ -67,6 +67,9 @@ export interface Context<S extends object = Record<string, unknown>> {
 /** A BlazenState may come from a second copy of this package. */
 const BLAZEN_STATE = Symbol.for("blazen.state");
 
+/** What works in no context of `restore`. */
+const BY_STEPS = new Set(["sendEvent", "commit", "once"]);
+
 /** What only some attempts have. */
 class Own {
   state: StateView | undefined = undefined;
@@ -79,7 +82,7 @@ class Own {
 
   /** The attempt has settled: what it did not commit is dropped, and it holds no resource any more. */
   end(): void {
-    this.state?.drop();
+    this.state?.end();
     this.session?.release();
   }
 }
@@ -100,7 +103,7 @@ export class Attempt implements Context {
     /** The core's number while the attempt can still settle, else -1. */
     public invocation: number,
     readonly step: PlanStep,
-    /** The invocation's number among all of the run. */
+    /** The invocation's number among all of the run; -1 for the context of `restore`, which is no step's. */
     public seq: number,
   ) {}
 
@@ -114,7 +117,7 @@ export class Attempt implements Context {
     return this.step.name;
   }
   get invocationId(): string {
-    return `${this.runId}/${this.seq}`;
+    return `${this.runId}/${this.seq < 0 ? "restore" : this.seq}`;
   }
   get signal(): AbortSignal {
     const own = this.#own;
@@ -186,6 +189,10 @@ export class Attempt implements Context {
   alive(method: string): Run {
     const run = this.run as Run;
     if (this.invocation >= 0 && !run.cancelling) {
+      if (this.seq < 0 && BY_STEPS.has(method))
+        throw new DefinitionError(`Only a step may use ctx.${method}: what restore writes is committed when all instances are restored.`, {
+          runId: this.runId,
+        });
       if (run.memory?.committing === true)
         throw new DefinitionError(`Step "${this.stepName}": a function given to ctx.state.update must be pure, so it may not use ${method}.`, {
           step: this.stepName,
@@ -218,7 +225,15 @@ export class Attempt implements Context {
   }
   /** A commit point that the attempt settles after, and fails with. */
   await(point: Promise<void>): void {
-    this.#own.pending = point;
+    const own = this.#own;
+    own.pending = point;
+    // Nobody else need await it. One that failed stays: the attempt fails with it.
+    point.then(
+      () => {
+        if (own.pending === point) own.pending = undefined;
+      },
+      () => {},
+    );
   }
 
   get #own(): Own {

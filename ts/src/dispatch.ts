@@ -269,12 +269,20 @@ function tellWithdrawn(run: Run, invocation: number, known: Attempt | undefined)
   busy = before;
 }
 
-/** A run that goes on from a snapshot does so when whoever resumed it has had a chance to say something to it. */
-export function goOn(run: Run, begin: () => void): void {
-  queueMicrotask(() => {
+/**
+ * A run that goes on from a snapshot does so when whoever resumed it has had a chance to say something to it.
+ *
+ * @param first what is waited for before; it fails the run itself
+ */
+export function goOn(run: Run, begin: () => void, first: (() => Promise<void>) | undefined): void {
+  const go = () => {
     if (run.over || run.cancelling) return;
     begin();
     fromHost(run);
+  };
+  queueMicrotask(() => {
+    if (first === undefined || run.over || run.cancelling) go();
+    else void first().then(go);
   });
 }
 

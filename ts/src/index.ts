@@ -1,5 +1,6 @@
 export { type Accepts, type All, all, type Collect, type CollectOptions, collect } from "./accepts";
-export { type Codec, codec } from "./codec";
+export { BlazenState, type FieldDecorator, storeBy, transient } from "./blazen-state";
+export { type Codec, codec, type StateClass, type StateMeta } from "./codec";
 export type { Context } from "./context";
 export { type StepDecorator, step } from "./decorators";
 export {
@@ -21,6 +22,7 @@ export {
   UnserializableError,
 } from "./errors";
 export { type Event, type EventClass, event, type Fields, StartEvent, StopEvent } from "./event";
+export { CallbackFieldStore, type FieldStore } from "./field-store";
 export { Handler, type RunOptions } from "./handler";
 export type { SessionPausePolicy, SnapshotContent } from "./memory";
 export type { PauseOptions } from "./pause";

@@ -39,6 +39,8 @@ export class RunMemory {
   once: OnceTable | undefined = undefined;
   /** Functions of a commit's updates are being called: no other commit may come between (4.3). */
   committing = false;
+  /** Commits of which a field store has saved something: each has its number (8.3). */
+  commits = 0;
   #own = false;
 
   /** What a snapshot does with the session; a resumed run keeps the one it had (7.4). */
@@ -53,6 +55,11 @@ export class RunMemory {
   replace(state: Map<string, Encoded>): void {
     this.state = state;
     this.#own = true;
+  }
+
+  /** The same value, of which this process holds other transient fields. */
+  hold(key: string, value: Encoded): void {
+    (this.state as Map<string, Encoded>).set(key, value);
   }
 
   /** Makes a commit's writes part of the run; undefined removes a key. */

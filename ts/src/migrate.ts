@@ -1,10 +1,12 @@
 import { cold } from "./buffer";
 import { type Encoded, encode } from "./codec";
+import { define } from "./codec/define";
 import { SnapshotError } from "./errors";
+import { decodeValue, encodeValue, readEntries, StateValue, storedEntries, withUnloaded } from "./instance";
 import type { SnapshotContent } from "./memory";
 import { fieldPath } from "./path";
 import type { Plan } from "./plan";
-import { decodeKey, decodeStored, type Stored } from "./resume";
+import { decodeStored, reading, type Stored } from "./resume";
 import { joined } from "./save";
 import { own, refused } from "./snapshot";
 import { describe, isPlainObject } from "./values";
@@ -16,10 +18,17 @@ import { describe, isPlainObject } from "./values";
  */
 export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Array<ArrayBuffer> {
   const { types, migrate } = plan.memory;
+  const values = reading("state", () => readEntries(stored.section("state"), types));
+  // Instances whose fields are with a store: they go on having them.
+  const unloaded = new Map<unknown, StateValue>();
+  const state: Record<string, unknown> = {};
+  for (const [key, encoded] of values) {
+    const value = reading(fieldPath("state", key), () => decodeValue(encoded, types));
+    define(state, key, value);
+    if (encoded instanceof StateValue) unloaded.set(value, encoded);
+  }
   let content: SnapshotContent = {
-    state: Object.fromEntries(
-      stored.section("state").map(([key, value]) => [decodeKey(`state/${key}`, key), decodeStored(`state.${key}`, value, { memoryOptions: plan.memory })]),
-    ),
+    state,
     events: stored.events.map(({ type, payload }) => ({
       type,
       payload: decodeStored(`events[${type}]`, payload, { memoryOptions: plan.memory }) as Record<string, unknown>,
@@ -50,7 +59,7 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
     }
     return value.tree;
   };
-  for (const name of ["sent", "key", "once", "session", "policy"]) {
+  for (const name of ["sent", "key", "once", "session", "policy", "commits"]) {
     for (const [rest, value] of stored.section(name)) {
       const key = rest === "" ? name : `${name}/${rest}`;
       entries.push([key, keep(key, value)]);
@@ -59,8 +68,11 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
   const where = `Workflow "${plan.name}", migrate`;
   try {
     for (const [key, value] of Object.entries(content.state)) {
-      const entry = `state/${encodeURIComponent(key)}`;
-      entries.push([entry, keep(entry, encode(value, fieldPath("state", key), types))]);
+      const encoded = encodeValue(value, () => fieldPath("state", key), types, undefined);
+      for (const [suffix, part] of storedEntries(withUnloaded(encoded, unloaded.get(value)))) {
+        const entry = `state/${encodeURIComponent(key)}${suffix}`;
+        entries.push([entry, keep(entry, part)]);
+      }
     }
     const events = content.events.map(({ type, payload }, at) => ({
       type,

@@ -1,5 +1,6 @@
-import { type Codec, type Encoded, encode, NO_TYPES, type StateClass, Types } from "./codec";
+import { type Codec, type Encoded, NO_TYPES, type StateClass, Types } from "./codec";
 import { verifies } from "./environment";
+import { encodeValue, StateValue } from "./instance";
 import type { MemoryOptions, Migration, SessionPausePolicy, SnapshotContent } from "./memory";
 import { fieldPath } from "./path";
 import { describe, isPlainObject, isWellFormed } from "./values";
@@ -45,7 +46,11 @@ function initialState(state: unknown, types: Types, refuse: (why: string) => nev
   const initial = new Map<string, Encoded>();
   for (const [key, value] of Object.entries(state)) {
     if (!isWellFormed(key)) refuse(`"state": the key ${JSON.stringify(key)} holds a lone surrogate. Use well-formed Unicode.`);
-    initial.set(key, encode(value, fieldPath("state", key), types));
+    const encoded = encodeValue(value, () => fieldPath("state", key), types, undefined);
+    if (encoded instanceof StateValue)
+      for (const [field] of encoded.kept())
+        refuse(`"state": a store keeps the field "${field}" of ${describe(value)}, and each run has its own: set it in a step.`);
+    initial.set(key, encoded);
   }
   return initial;
 }

@@ -1,6 +1,6 @@
-import { attach } from "./begin";
 import { close, cold, exchange, frame, full, NONE, use } from "./buffer";
-import { DecodeError, decode, type Encoded, isPlainTree } from "./codec";
+import { attach } from "./cancel";
+import { DecodeError, decode, type Encoded, isPlainTree, type Types } from "./codec";
 import { define } from "./codec/define";
 import { goOn } from "./dispatch";
 import { development } from "./environment";
@@ -8,10 +8,13 @@ import { DefinitionError, SnapshotError } from "./errors";
 import { builtInClass, type Event, type EventClass } from "./event";
 import { IN_KEYED, IN_PAUSE } from "./generated/tables";
 import type { RunOptions } from "./handler";
+import { readEntries, revived, StateValue } from "./instance";
 import { memoryOf, type SessionPausePolicy } from "./memory";
 import { upgraded } from "./migrate";
 import { Numbers } from "./numbers";
+import { fieldPath } from "./path";
 import type { Plan } from "./plan";
+import { type Restorable, restoreRun, restores } from "./restore";
 import { Run } from "./run";
 import { sessionOf } from "./session";
 import { outputOf, writeKeys } from "./settle";
@@ -55,8 +58,9 @@ export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, op
   const handle = cold(() => plan.binding.restore(plan.id, bytes));
   if (handle < 0) refused(plan.binding.lastError());
   const run = new Run(plan, stored.header.runId);
+  let restorable: Restorable | undefined;
   try {
-    fill(run, stored);
+    restorable = fill(run, stored);
     for (const [key, value] of Object.entries(options.session ?? {})) sessionOf(run).set(key, value);
   } catch (error) {
     close(plan.binding, handle);
@@ -65,7 +69,9 @@ export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, op
   run.handle = handle;
   run.begun = false;
   attach(run, options.signal);
-  if (!run.over) goOn(run, () => begin(run, stored.queued));
+  const restoring = restorable;
+  const first = restoring === undefined ? undefined : () => restoreRun(run, restoring);
+  if (!run.over) goOn(run, () => begin(run, stored.queued), first);
   return run;
 }
 
@@ -75,7 +81,7 @@ function bytesOf(source: Snapshot | string | Uint8Array): Uint8Array<ArrayBuffer
   return parsed(source);
 }
 
-function read(plan: Plan, bytes: Uint8Array<ArrayBuffer>): Stored {
+export function read(plan: Plan, bytes: Uint8Array<ArrayBuffer>): Stored {
   const core = plan.binding;
   const text = cold(() => core.document(bytes)) ?? refused(core.lastError());
   const document = JSON.parse(text) as Document;
@@ -101,11 +107,16 @@ function read(plan: Plan, bytes: Uint8Array<ArrayBuffer>): Stored {
   return { header: document.header, slots: document.slots, events, queued: document.queued, section: (name) => sections.get(name) ?? [] };
 }
 
-/** Everything is decoded before any of it is used. */
-function fill(run: Run, stored: Stored): void {
+/**
+ * Everything is decoded before any of it is used.
+ *
+ * @returns what has to be restored before the run goes on, if there is anything
+ * @throws SnapshotError
+ */
+export function fill(run: Run, stored: Stored): Restorable | undefined {
   const { plan } = run;
-  const { types } = run.memoryOptions;
-  const decoded = (what: string, value: Encoded) => decodeStored(what, value, run);
+  const others: object[] = [];
+  const decoded = (what: string, value: Encoded, states?: object[]) => decodeStored(what, value, run, states);
   const ids = new Numbers<string>();
   for (const [number, { tree }] of stored.section("sent")) ids.set(text(`sent/${number}`, tree), Number(number));
   run.ids = ids;
@@ -118,23 +129,31 @@ function fill(run: Run, stored: Stored): void {
   run.joinKeys = keys;
   run.fill(
     stored.slots,
-    stored.events.map(({ type, payload }) => revive(plan, type, decoded(`events[${type}]`, payload))),
+    stored.events.map(({ type, payload }) => revive(plan, type, decoded(`events[${type}]`, payload, others))),
   );
+  const restorable = fillMemory(run, stored, others, decoded);
+  return restorable.keys.length > 0 || others.some(restores) ? restorable : undefined;
+}
+
+function fillMemory(run: Run, stored: Stored, others: object[], decoded: (what: string, value: Encoded, states?: object[]) => unknown): Restorable {
+  const { types } = run.memoryOptions;
+  const restorable: Restorable & { keys: string[] } = { keys: [], others };
   const state = stored.section("state");
   const once = stored.section("once");
   const session = stored.section("session");
   const [entry] = stored.section("policy");
   const policy = entry === undefined ? "pickle_or_error" : (text("policy", entry[1].tree) as SessionPausePolicy);
-  const { initial, pausePolicy } = run.memoryOptions;
-  if (state.length === 0 && once.length === 0 && session.length === 0 && policy === pausePolicy && initial.size === 0) return;
+  const commits = stored.section("commits")[0];
+  const { initial, pausePolicy, verify } = run.memoryOptions;
+  if (state.length + once.length + session.length + initial.size === 0 && policy === pausePolicy && commits === undefined && !verify) return restorable;
   const memory = memoryOf(run);
+  if (commits !== undefined) memory.commits = whole("commits", commits[1].tree);
   memory.pausePolicy = policy;
-  const values = new Map<string, Encoded>();
-  for (const [part, value] of state) {
-    const key = decodeKey(`state/${part}`, part);
+  const values = reading("state", () => readEntries(state, types));
+  for (const [key, value] of values) {
     // Whether a value can be read is known now, not when a step asks for it.
-    if (!isPlainTree(value.tree)) decoded(`state.${key}`, value);
-    values.set(key, value);
+    const states = value instanceof StateValue ? checkInstance(key, value, types) : checkValue(value, (states) => decoded(`state.${key}`, value, states));
+    if (states) restorable.keys.push(key);
   }
   memory.replace(values);
   for (const [part, value] of once) {
@@ -146,14 +165,34 @@ function fill(run: Run, stored: Stored): void {
   }
   for (const [part, value] of session) {
     const key = decodeKey(`session/${part}`, part);
-    sessionOf(run).set(key, decode(value, types));
+    sessionOf(run).set(key, decoded(`session.${key}`, value, others));
   }
+  return restorable;
+}
+
+/** @returns whether the value has something to restore */
+function checkValue({ tree }: Encoded, decodeInto: (states: object[]) => unknown): boolean {
+  if (isPlainTree(tree)) return false;
+  const states: object[] = [];
+  decodeInto(states);
+  return states.some(restores);
+}
+
+function checkInstance(key: string, value: StateValue, types: Types): boolean {
+  // Without the fields that stores keep not even `migrate` can be asked.
+  for (const _ of value.kept()) return true;
+  return reading(fieldPath("state", key), () => revived(value, types)).instances.some(restores);
 }
 
 /** @throws SnapshotError that names what cannot be read */
-export function decodeStored(what: string, value: Encoded, run: { readonly memoryOptions: Run["memoryOptions"] }): unknown {
+export function decodeStored(what: string, value: Encoded, run: { readonly memoryOptions: Run["memoryOptions"] }, states?: object[]): unknown {
+  return reading(what, () => decode(value, run.memoryOptions.types, states && ((state) => states.push(state))));
+}
+
+/** @throws SnapshotError that names what cannot be read */
+export function reading<T>(what: string, read: () => T): T {
   try {
-    return decode(value, run.memoryOptions.types);
+    return read();
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     throw new SnapshotError(`The snapshot cannot be used: ${what}: ${error.message}.`, { cause: error });
@@ -194,6 +233,10 @@ export function decodeKey(entry: string, part: string): string {
   } catch {
     return damaged(`the entry "${entry}" has no key`);
   }
+}
+
+function whole(entry: string, tree: unknown): number {
+  return Number.isSafeInteger(tree) && (tree as number) >= 0 ? (tree as number) : damaged(`the entry "${entry}" is no number`);
 }
 
 function text(entry: string, tree: unknown): string {

@@ -55,6 +55,8 @@ export class Run {
   nextSeq = 0;
   nextAttempt = 1;
   nextYields = 0;
+  /** How many items it had when it was verified last. */
+  verified = 0;
   /** From the call of `pause` until it goes on. */
   pause: Pause | undefined = undefined;
   /** False while a run from a snapshot has not gone on yet. */
@@ -138,6 +140,10 @@ export class Run {
       // What else is there is an error on its way to the end of the run.
       if (free[slot] === 0 && typeof (payload as Event | null | undefined)?.type === "string") visit(payload as Event, slot);
     });
+  }
+  /** Places for payloads, used or not. */
+  get size(): number {
+    return this.#payloads.length;
   }
   /** Invocations that are to be called and were not yet. */
   uncalled(): number[] {

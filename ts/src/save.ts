@@ -5,6 +5,7 @@ import { RunOverError, SessionPauseError, UnserializableError } from "./errors";
 import { type Event, KIND } from "./event";
 import { internal, message } from "./failure";
 import { IN_PAUSE } from "./generated/tables";
+import { pin, storedEntries } from "./instance";
 import { fieldPath } from "./path";
 import type { Run } from "./run";
 import { own, type Snapshot, snapshotOf } from "./snapshot";
@@ -35,7 +36,7 @@ export function takeSnapshot(run: Run): Snapshot {
   if (stopped) fetchCommands(run);
   try {
     if (run.over || run.handle === GONE) throw runOver(run, "stored");
-    return snapshotOf(save(run, hostPart(run, encodeEvent)));
+    return snapshotOf(save(run, hostPart(run)));
   } finally {
     if (stopped && run.pause === undefined) {
       frame(IN_PAUSE, 0, 0, 0);
@@ -58,11 +59,16 @@ export function fetchCommands(run: Run): void {
   while (run.more);
 }
 
-/**
- * @param encoded gives what is stored of an event
- * @param omit a member that a test leaves out
- */
-export function hostPart(run: Run, encoded: (run: Run, event: Event, slot: number) => Encoded, omit = ""): HostPart {
+/** How the host's part of a snapshot is made. */
+export interface Making {
+  /** What cannot be stored is left out, or stands as its slot: nobody gets this snapshot. */
+  readonly lenient?: boolean;
+  /** A member that a test leaves out. */
+  readonly omit?: string;
+}
+
+/** @throws UnserializableError, SessionPauseError */
+export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}): HostPart {
   const entries: [string, unknown][] = [];
   const bytes: [string, number[]][] = [];
   const pieces: Uint8Array[] = [];
@@ -79,13 +85,16 @@ export function hostPart(run: Run, encoded: (run: Run, event: Event, slot: numbe
   const events: unknown[] = [];
   run.eachEvent((event, slot) => {
     slots.push(slot);
-    events.push({ type: event.type, payload: keep(`event/${slot}`, encoded(run, event, slot)) });
+    events.push({ type: event.type, payload: keep(`event/${slot}`, encodeEvent(run, event, lenient ? slot : undefined)) });
   });
   const { memory } = run;
   for (const [key, id] of run.joinKeys ?? []) add(`key/${id}`, encode(key, "key", run.memoryOptions.types));
   for (const [id, number] of run.ids ?? []) entries.push([`sent/${number}`, id]);
   const dropped: string[] = [];
-  for (const [key, value] of memory?.state ?? run.memoryOptions.initial) add(`state/${encodeURIComponent(key)}`, value);
+  for (const [key, value] of memory?.state ?? run.memoryOptions.initial) {
+    for (const [suffix, entry] of storedEntries(value)) add(`state/${encodeURIComponent(key)}${suffix}`, entry);
+    if (!lenient) pin(value);
+  }
   const { pausePolicy } = memory ?? run.memoryOptions;
   if (pausePolicy !== "pickle_or_error") entries.push(["policy", pausePolicy]);
   if (memory !== undefined) {
@@ -94,7 +103,8 @@ export function hostPart(run: Run, encoded: (run: Run, event: Event, slot: numbe
       if (aborted.has(seq)) continue;
       for (const [key, result] of results) if (!(result instanceof Promise)) add(`once/${seq}/${encodeURIComponent(key)}`, result);
     }
-    storeSession(run, add, dropped);
+    if (memory.commits > 0) entries.push(["commits", memory.commits]);
+    storeSession(run, add, dropped, lenient);
   }
   return {
     document: { runId: run.runId, droppedSession: dropped, unbegun: run.uncalled(), slots, events, entries, bytes, omit },
@@ -109,8 +119,14 @@ function abortedOf(run: Run): Set<number> {
   return aborted;
 }
 
-function encodeEvent(run: Run, event: Event): Encoded {
-  return encodeFields(fieldsOf(event), `events[${event.type}]`, run.memoryOptions.types);
+/** @param slot stands for an event that cannot be stored */
+export function encodeEvent(run: Run, event: Event, slot?: number): Encoded {
+  try {
+    return encodeFields(fieldsOf(event), `events[${event.type}]`, run.memoryOptions.types);
+  } catch (error) {
+    if (slot === undefined) throw error;
+    return { tree: { slot }, bytes: undefined };
+  }
 }
 
 /** An event's payload: an instance has its type from its class, a plain object its own. */
@@ -121,13 +137,14 @@ export function fieldsOf(event: Event): object {
 }
 
 /** What a snapshot keeps of the session, by the policy (7.4). */
-function storeSession(run: Run, add: (key: string, value: Encoded) => void, dropped: string[]): void {
+function storeSession(run: Run, add: (key: string, value: Encoded) => void, dropped: string[], lenient: boolean): void {
   const { memory } = run;
   const session = memory?.session;
   if (memory === undefined || session === undefined || session.entries.size === 0) return;
   const { types } = memory.options;
   const keys = [...session.entries.keys()].sort();
   if (memory.pausePolicy === "warn_drop") {
+    if (lenient) return;
     dropped.push(...keys);
     warn(`Workflow "${run.workflowName}": the snapshot of run ${run.runId} leaves out the session's ${keys.map((key) => JSON.stringify(key)).join(", ")}.`);
     return;
@@ -147,7 +164,7 @@ function storeSession(run: Run, add: (key: string, value: Encoded) => void, drop
     }
     refused.push(key);
   }
-  if (refused.length === 0) return;
+  if (refused.length === 0 || lenient) return;
   const why =
     memory.pausePolicy === "hard_error"
       ? "the policy allows none"

@@ -26,7 +26,7 @@ export function sendFromStep(attempt: Attempt, run: Run, value: unknown, id: str
   }
   if (drops(attempt, run, id)) return DONE;
   const output = outputOf(run, event);
-  if (run.memory !== undefined || run.pause !== undefined) return commitPoint(attempt, () => publish(attempt, run, output, id));
+  if (run.memory !== undefined || run.pause !== undefined) return commitPoint(attempt, () => publish(attempt, run, output, id), id);
   publish(attempt, run, output, id);
   return DONE;
 }

@@ -156,6 +156,18 @@ function remember(run: Run, step: Attempt["step"], { event, type }: Output): voi
 export function settleFailed(attempt: Attempt, error: unknown, outcome: number): void {
   const { invocation } = attempt;
   if (invocation < 0) return;
+  const pending = attempt.own?.pending;
+  // What it has committed before stays: its commit points come first.
+  if (pending !== undefined && outcome === FAILED && !attempt.aborted) {
+    attempt.own!.pending = undefined;
+    const run = attempt.run as Run;
+    const again = () => {
+      settleFailed(attempt, error, outcome);
+      dispatch(run);
+    };
+    pending.then(again, again);
+    return;
+  }
   const { pause } = attempt.run as Run;
   if (pause?.taken) {
     void pause.over.then(() => {

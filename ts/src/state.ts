@@ -1,6 +1,7 @@
-import { decode, type Encoded, encode } from "./codec";
+import { type Encoded, encode } from "./codec";
 import type { Attempt } from "./context";
 import { DefinitionError, UnserializableError } from "./errors";
+import { decodeValue, encodeValue } from "./instance";
 import { memoryOf, type RunMemory } from "./memory";
 import { fieldPath } from "./path";
 import { placed } from "./place";
@@ -52,15 +53,20 @@ class Updates {
 /** What an attempt wrote and did not commit yet; undefined is a removal. */
 type Written = Encoded | undefined | Updates;
 
+/** What a commit point takes: by key, in the order in which it was first written. */
+export type Batch = ReadonlyMap<string, Written>;
+
 /** An attempt's view of the state: its uncommitted writes over what is committed. */
 export class StateView implements StateMap {
   #written: Map<string, Written> | undefined = undefined;
+  /** Taken by commit points that wait for something, the earliest first. */
+  #waiting: Batch[] | undefined = undefined;
 
   constructor(private readonly attempt: Attempt) {}
 
   get<T>(key: string): T {
     const encoded = this.encoded(key);
-    return (encoded === undefined ? undefined : decode(encoded, this.#types)) as T;
+    return (encoded === undefined ? undefined : decodeValue(encoded, this.#types)) as T;
   }
   set(key: string, value: unknown): void {
     this.#check(key, "set");
@@ -78,8 +84,8 @@ export class StateView implements StateMap {
     );
   }
   has(key: string): boolean {
-    const written = this.#written;
-    return written?.has(key) ? written.get(key) !== undefined : this.#committed.has(key);
+    const written = this.#layer(key);
+    return written === undefined ? this.#committed.has(key) : written.get(key) !== undefined;
   }
   delete(key: string): boolean {
     this.attempt.alive("state.delete");
@@ -89,9 +95,11 @@ export class StateView implements StateMap {
   }
   keys(): IterableIterator<string> {
     const keys = new Set(this.#committed.keys());
-    for (const [key, value] of this.#written ?? []) {
-      if (value === undefined) keys.delete(key);
-      else keys.add(key);
+    for (const layer of [...(this.#waiting ?? []), this.#written]) {
+      for (const [key, value] of layer ?? []) {
+        if (value === undefined) keys.delete(key);
+        else keys.add(key);
+      }
     }
     return [...keys].sort().values();
   }
@@ -110,59 +118,103 @@ export class StateView implements StateMap {
   /** The value as it stands for this attempt. */
   encoded(key: string): Encoded | undefined {
     const written = this.#written;
-    if (written === undefined) return this.#committed.get(key);
-    const own = written.get(key);
-    if (own === undefined) return written.has(key) ? undefined : this.#committed.get(key);
-    return own instanceof Updates ? this.#updated(key, own) : own;
+    if (written === undefined && this.#waiting === undefined) return this.#committed.get(key);
+    const own = written?.get(key);
+    if (own === undefined) return written?.has(key) ? undefined : this.#below(key, this.#waiting?.length ?? 0);
+    return own instanceof Updates ? this.#updated(key, own, this.#waiting?.length ?? 0) : own;
   }
   put(key: string, value: Written): void {
     memoryOf(this.attempt.run as Run);
     this.#written ??= new Map();
     this.#written.set(key, value);
   }
-  /** Drops what was not committed. */
+  /** Drops what no commit point has taken. */
   drop(): void {
     this.#written = undefined;
   }
+  /** Drops all that was not committed. */
+  end(): void {
+    this.#written = undefined;
+    this.#waiting = undefined;
+  }
+
+  /** What a commit point commits: all that was written up to now. */
+  take(): Batch | undefined {
+    const batch = this.#written;
+    this.#written = undefined;
+    return batch;
+  }
+  /** The attempt reads it while its commit point waits. */
+  wait(batch: Batch | undefined): void {
+    if (batch === undefined || this.#waiting?.includes(batch)) return;
+    this.#waiting ??= [];
+    this.#waiting.push(batch);
+  }
+  /** It is committed, or dropped. */
+  done(batch: Batch): void {
+    const left = this.#waiting?.filter((one) => one !== batch);
+    this.#waiting = left?.length ? left : undefined;
+  }
 
   /**
-   * What the commit of the attempt's writes changes, with all updates applied to what is committed now; undefined if there is
-   * nothing to commit. Changes nothing yet.
+   * What a batch changes, with all updates applied to what is committed now. Those of the attempt before it are done. Changes
+   * nothing yet.
    *
    * @throws what a function of `update` throws; UnserializableError for what it gives
    */
-  changes(): ReadonlyMap<string, Encoded | undefined> | undefined {
-    const written = this.#written;
-    if (written === undefined) return undefined;
+  changes(batch: Batch): ReadonlyMap<string, Encoded | undefined> {
     const memory = this.#memory!;
     let applied: Map<string, Encoded | undefined> | undefined;
     memory.committing = true;
     try {
-      for (const [key, value] of written) {
+      for (const [key, value] of batch) {
         if (value instanceof Updates) {
-          applied ??= new Map(written as Map<string, Encoded | undefined>);
-          applied.set(key, this.#updated(key, value));
+          applied ??= new Map(batch as ReadonlyMap<string, Encoded | undefined>);
+          applied.set(key, this.#updated(key, value, 0));
         }
       }
     } finally {
       memory.committing = false;
     }
-    return applied ?? (written as Map<string, Encoded | undefined>);
+    return applied ?? (batch as ReadonlyMap<string, Encoded | undefined>);
   }
-  /** Makes the writes part of the run. */
-  apply(changes: ReadonlyMap<string, Encoded | undefined>): void {
+  /** Makes the changes of a batch part of the run. */
+  apply(changes: ReadonlyMap<string, Encoded | undefined>, batch: Batch): void {
     this.#memory!.apply(changes);
-    this.#written = undefined;
+    if (this.#waiting !== undefined) this.done(batch);
   }
 
-  #updated(key: string, { base, own, changes }: Updates): Encoded {
-    const before = own ? base : this.#committed.get(key);
-    let value = before === undefined ? undefined : decode(before, this.#types);
-    for (const change of changes) value = change(value);
-    return this.#encode(key, value);
+  /** What was written last of a key, if it was. */
+  #layer(key: string): Batch | undefined {
+    if (this.#written?.has(key)) return this.#written;
+    return this.#waiting?.findLast((batch) => batch.has(key));
   }
-  #encode(key: string, value: unknown): Encoded {
-    return placed(this.attempt, () => encode(value, () => statePath(key), this.#types));
+  /** The value below a layer: in so many batches that wait, or committed. */
+  #below(key: string, batches: number): Encoded | undefined {
+    for (let at = batches - 1; at >= 0; at--) {
+      const batch = this.#waiting![at]!;
+      if (!batch.has(key)) continue;
+      const value = batch.get(key);
+      return value instanceof Updates ? this.#updated(key, value, at) : value;
+    }
+    return this.#committed.get(key);
+  }
+  #updated(key: string, { base, own, changes }: Updates, batches: number): Encoded {
+    const before = own ? base : this.#below(key, batches);
+    let value = before === undefined ? undefined : decodeValue(before, this.#types);
+    for (const change of changes) value = change(value);
+    return this.#encode(key, value, before);
+  }
+  #encode(key: string, value: unknown, before?: Encoded): Encoded {
+    const types = this.#types;
+    return placed(this.attempt, () =>
+      types.hasStates ? encodeValue(value, () => statePath(key), types, before ?? this.#before(key)) : encode(value, () => statePath(key), types),
+    );
+  }
+  /** What a BlazenState's fields are compared with. */
+  #before(key: string): Encoded | undefined {
+    const value = this.#layer(key)?.get(key);
+    return value instanceof Updates || value === undefined ? this.#committed.get(key) : value;
   }
   /** For an attempt that is over, as long as somebody holds its run. */
   get #memory(): RunMemory | undefined {

@@ -15,11 +15,26 @@ interface Use {
 export class BufferTable {
   readonly #uses: Use[] = [];
   readonly #index = new Map<ArrayBuffer, number>();
+  /** Where indices count from, and whether a buffer from before that was met again. */
+  from = 0;
+  crosses = false;
+  readonly #relative: [tree: Tagged, from: number][] = [];
+
+  get size(): number {
+    return this.#uses.length;
+  }
+  get relative(): number {
+    return this.#relative.length;
+  }
+  /** Makes the first so many relative indices count from 0. */
+  rebase(count: number): void {
+    for (const [tree, from] of this.#relative.slice(0, count)) tree["bytes"] = (tree["bytes"] as number) + from;
+  }
 
   whole(buffer: ArrayBuffer): Tagged {
     const bytes = this.#of(buffer);
     this.#cover(bytes, 0, buffer.byteLength, 1);
-    return { $: "buffer", bytes };
+    return this.#counted({ $: "buffer", bytes });
   }
   view(view: ArrayBufferView, type: string): Tagged {
     return this.#view(this.#of(view.buffer as ArrayBuffer), view, type);
@@ -44,6 +59,14 @@ export class BufferTable {
     const tree: Tagged = { $: "view", type, bytes, offset, length: view.byteLength / size };
     this.#cover(bytes, offset, offset + view.byteLength, size);
     this.#uses[bytes]!.views.push(tree);
+    return this.#counted(tree);
+  }
+  #counted(tree: Tagged): Tagged {
+    if (this.from === 0) return tree;
+    const bytes = (tree["bytes"] as number) - this.from;
+    tree["bytes"] = bytes;
+    this.#relative.push([tree, this.from]);
+    if (bytes < 0) this.crosses = true;
     return tree;
   }
   #of(buffer: ArrayBuffer): number {

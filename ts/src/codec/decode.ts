@@ -2,6 +2,7 @@ import { describe, isPlainObject } from "../values";
 import { define } from "./define";
 import { DecodeError } from "./error";
 import { DEEPEST, type Encoded, ERRORS, type Tagged, VIEWS } from "./kinds";
+import { marksOf } from "./marks";
 import { migrated } from "./migrate";
 import type { Types } from "./types";
 
@@ -256,7 +257,7 @@ class Decoder {
     this.#enter(instance);
     const stored = {};
     this.#assign(stored, trees);
-    assignFields(instance, migrated(type, version, stored), type.meta.transient);
+    assignFields(instance, migrated(type, version, stored), marksOf(type).transient);
     this.states.push(instance);
     this.#depth--;
     return instance;
@@ -275,8 +276,8 @@ class Decoder {
 }
 
 /** Sets the fields of a BlazenState, but for the transient ones. */
-export function assignFields(instance: object, stored: object, transient: readonly string[] | undefined): void {
-  for (const [key, value] of Object.entries(stored)) if (!transient?.includes(key)) define(instance, key, value);
+export function assignFields(instance: object, stored: object, transient: ReadonlySet<string>): void {
+  for (const [key, value] of Object.entries(stored)) if (!transient.has(key)) define(instance, key, value);
 }
 
 function hide(target: object, key: string, value: unknown): void {

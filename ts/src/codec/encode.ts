@@ -3,6 +3,7 @@ import { describe, isWellFormed } from "../values";
 import { BufferTable } from "./buffers";
 import { define } from "./define";
 import { DEEPEST, type Encoded, ERROR_NAMES, NODE_BUFFER, type Tagged, UNDEFINED, VIEW_NAMES } from "./kinds";
+import { marksOf } from "./marks";
 import { HERE, Inside, type Segment, shortened, written } from "./segments";
 import { type CodecEntry, isStateClass, type StateClass, type Types, versionOf } from "./types";
 
@@ -10,9 +11,10 @@ import { type CodecEntry, isStateClass, type StateClass, type Types, versionOf }
  * A copy of a value in a form that can be stored (6.2).
  *
  * @param path what the value is called in errors, e.g. `state.customer`, or what gives it
+ * @param states gets the BlazenState instances in the value, in the order in which `decode` makes them
  * @throws UnserializableError with the path of what cannot be stored
  */
-export function encode(value: unknown, path: string | (() => string), types: Types): Encoded {
+export function encode(value: unknown, path: string | (() => string), types: Types, states?: object[]): Encoded {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -23,10 +25,10 @@ export function encode(value: unknown, path: string | (() => string), types: Typ
       if (value !== null) {
         const copy = plainCopy(value);
         if (copy !== undefined && isFlat(copy)) return { tree: copy, bytes: undefined, flat: true };
-        return new Encoder(path, types, value, copy).encode(value);
+        return new Encoder(path, types, value, copy).encode(value, states);
       }
   }
-  return new Encoder(path, types).encode(value);
+  return new Encoder(path, types).encode(value, states);
 }
 
 /** The fields of a plain object, each accessor read once; undefined for another, and where reading one throws. */
@@ -58,6 +60,29 @@ export function encodeFields(value: object, path: string, types: Types): Encoded
   return new Encoder(path, types).encodeFields(value);
 }
 
+/** A field of a BlazenState. */
+export interface EncodedField extends Encoded {
+  /** The BlazenState instances in it, in the order in which `decode` makes them. */
+  readonly states: readonly object[];
+}
+
+/** A BlazenState that is a value by itself. */
+export interface EncodedState {
+  /** By name, in the instance's order: each stands alone. Those with a store only, if there is a `whole`. */
+  readonly fields: ReadonlyMap<string, EncodedField>;
+  /** The instance without its fields that have a store: where its fields share objects, or lead back to it. */
+  readonly whole: EncodedField | undefined;
+}
+
+/**
+ * The fields of a BlazenState but for the transient ones (8.1).
+ *
+ * @throws UnserializableError with the path of what cannot be stored
+ */
+export function encodeState(value: object, type: StateClass, path: string | (() => string), types: Types): EncodedState {
+  return new Encoder(path, types).encodeState(value, type);
+}
+
 function standsForItself(value: unknown): boolean {
   return typeof value === "string" || typeof value === "boolean" || value === null || (typeof value === "number" && numberTree(value) === value);
 }
@@ -84,6 +109,12 @@ class Encoder {
   #seen: Map<object, number> | undefined = undefined;
   #refers = false;
   #buffers: BufferTable | undefined = undefined;
+  /** Gets each BlazenState, inner ones first. */
+  #states: object[] | undefined = undefined;
+  /** Where the numbers of the field that is being encoded count from, and whether it refers to an object outside of it. */
+  #from = 0;
+  #crosses = false;
+  readonly #relative: [tree: Tagged, from: number][] = [];
   #refusal: UnserializableError | undefined = undefined;
 
   /** The level of the innermost instance with a codec around, and for levels the numbers of their objects. */
@@ -100,7 +131,8 @@ class Encoder {
     private readonly copied?: Record<string, unknown>,
   ) {}
 
-  encode(value: unknown): Encoded {
+  encode(value: unknown, states: object[] | undefined): Encoded {
+    this.#states = states;
     try {
       return this.#encoded(this.#value(value, HERE));
     } catch (error) {
@@ -111,6 +143,14 @@ class Encoder {
     try {
       this.#enter(value);
       return this.#encoded(this.#plain(value));
+    } catch (error) {
+      throw this.#explained(error);
+    }
+  }
+  encodeState(value: object, type: StateClass): EncodedState {
+    try {
+      this.#enter(value);
+      return this.#apart(value, type);
     } catch (error) {
       throw this.#explained(error);
     }
@@ -331,12 +371,13 @@ class Encoder {
     return tree;
   }
   #state(value: object, type: StateClass): Tagged {
-    const { name, transient, storeBy } = type.meta;
+    const { name } = type.meta;
+    const { transient, storeBy } = marksOf(type);
     const fields: Record<string, unknown> = {};
     for (const key of Object.keys(value)) {
-      if (transient?.includes(key)) continue;
+      if (transient.has(key)) continue;
       this.#at[this.#depth] = key;
-      if (storeBy !== undefined && Object.hasOwn(storeBy, key))
+      if (storeBy.has(key))
         this.#refuse(
           `a field with a store (storeBy) of a ${name} within another value`,
           `storeBy works for a state set under a key of its own: ctx.set(key, state).`,
@@ -344,12 +385,68 @@ class Encoder {
       if (!isWellFormed(key)) this.#refuseKey(key);
       define(fields, key, this.#value((value as Record<string, unknown>)[key], key));
     }
+    this.#states?.push(value);
     return { $: "state", name, version: versionOf(type), fields };
   }
   #reference(number: number): Tagged {
     if (this.types.size > 0) this.#checkCycle(number);
     this.#refers = true;
-    return { $: "ref", to: number };
+    const tree: Tagged = { $: "ref", to: number - this.#from };
+    if (this.#from > 0) this.#relative.push([tree, this.#from]);
+    if (number < this.#from) this.#crosses = true;
+    return tree;
+  }
+
+  /** Each field for itself: its objects are numbered from 0, and so are its byte arrays. */
+  #apart(value: object, type: StateClass): EncodedState {
+    const { transient, storeBy } = marksOf(type);
+    const names = Object.keys(value).filter((name) => !transient.has(name));
+    // Those with a store last, so that the others could do without them.
+    const plain = names.filter((name) => !storeBy.has(name));
+    const found: { name: string; tree: unknown; refers: boolean; start: number; end: number; states: object[] }[] = [];
+    this.#buffers ??= new BufferTable();
+    const buffers = this.#buffers;
+    let shared = false;
+    let shares: readonly [number, number] = [0, 0];
+    for (const name of [...plain, ...names.filter((one) => storeBy.has(one))]) {
+      this.#at[this.#depth] = name;
+      if (!isWellFormed(name)) this.#refuseKey(name);
+      this.#from = this.#count;
+      buffers.from = buffers.size;
+      this.#refers = false;
+      const states: object[] = [];
+      this.#states = states;
+      const tree = this.#value((value as Record<string, unknown>)[name], name);
+      this.#at[this.#depth] = name;
+      if (this.#crosses || buffers.crosses) {
+        if (storeBy.has(name)) this.#refuse("a field with a store (storeBy) that shares an object with another field", "Give it a copy of its own.");
+        shared = true;
+      }
+      if (!storeBy.has(name)) shares = [this.#relative.length, buffers.relative];
+      found.push({ name, tree, refers: this.#refers, start: buffers.from, end: buffers.size, states });
+    }
+    if (shared) {
+      for (const [tree, from] of this.#relative.slice(0, shares[0])) tree["to"] = (tree["to"] as number) + from;
+      buffers.rebase(shares[1]);
+    }
+    const bytes = buffers.bytes();
+    const of = (start: number, end: number) => (start === end ? undefined : bytes.slice(start, end));
+    const byName = new Map<string, EncodedField>();
+    const own = found.slice(0, plain.length);
+    let whole: EncodedField | undefined;
+    if (shared) {
+      const fields: Record<string, unknown> = {};
+      for (const { name, tree } of own) define(fields, name, tree);
+      const tree = { $: "state", name: type.meta.name, version: versionOf(type), fields };
+      whole = {
+        tree: own.some(({ refers }) => refers) ? { $: "graph", value: tree } : tree,
+        bytes: of(0, own.at(-1)?.end ?? 0),
+        states: [...own.flatMap(({ states }) => states), value],
+      };
+    }
+    for (const { name, tree, refers, start, end, states } of shared ? found.slice(plain.length) : found)
+      byName.set(name, { tree: refers ? { $: "graph", value: tree } : tree, bytes: of(start, end), states });
+    return { fields: new Map(names.flatMap((name) => (byName.has(name) ? [[name, byName.get(name)!]] : []))), whole };
   }
   /** Refuses a reference that makes a cycle through an instance with a codec: `decode` would need the instance it makes. */
   #checkCycle(number: number): void {

@@ -1,7 +1,8 @@
 export { assignFields, decode, isPlainTree } from "./decode";
-export { encode, encodeFields } from "./encode";
+export { type EncodedField, encode, encodeFields, encodeState } from "./encode";
 export { encodedEqual } from "./equal";
 export { DecodeError } from "./error";
 export type { Encoded } from "./kinds";
-export { migrated } from "./migrate";
-export { type Codec, codec, isStateClass, NO_TYPES, type StateClass, type StateMeta, Types, versionOf } from "./types";
+export { addMark, marksOf } from "./marks";
+export { checkVersion, migrated } from "./migrate";
+export { type Codec, codec, isFieldStore, isStateClass, NO_TYPES, type StateClass, type StateMeta, Types, versionOf } from "./types";

@@ -1,5 +1,6 @@
 import { DefinitionError } from "../errors";
-import { describe, isWellFormed } from "../values";
+import type { FieldStore } from "../field-store";
+import { describe, isPlainObject, isWellFormed } from "../values";
 import { isStoredAsItIs } from "./kinds";
 
 const CODEC = Symbol.for("blazen.codec");
@@ -29,8 +30,10 @@ export interface StateMeta {
   readonly name: string;
   /** Default 1. */
   readonly version?: number;
+  /** Fields that are never stored: `restore` rebuilds them (8.2). */
   readonly transient?: readonly string[];
-  readonly storeBy?: Readonly<Record<string, unknown>>;
+  /** Fields that are kept by a store of the user's (8.3). */
+  readonly storeBy?: Readonly<Record<string, FieldStore>>;
   /** By the version that each upgrades from. */
   readonly migrate?: Readonly<Record<number, (old: Record<string, unknown>) => Record<string, unknown>>>;
 }
@@ -93,6 +96,8 @@ export type Listed = { readonly codec: CodecEntry; readonly state?: undefined } 
 export class Types {
   readonly #byName = new Map<string, Listed>();
   readonly #byPrototype = new Map<object, Listed>();
+  /** Whether a BlazenState class is among them. */
+  readonly hasStates: boolean;
 
   /** @throws DefinitionError for what is no codec and no BlazenState, and for two of one name or class */
   constructor(list: readonly (Codec | StateClass)[]) {
@@ -107,6 +112,7 @@ export class Types {
           `types[${at}]: expected a BlazenState class or codec(Class, { name, … }), not ${describe(entry)}.${typeof entry === "function" ? " Give the class a codec." : ""}`,
         );
     });
+    this.hasStates = [...this.#byName.values()].some(({ state }) => state !== undefined);
   }
 
   get size(): number {
@@ -150,6 +156,23 @@ function checkMeta(where: string, type: StateClass): void {
   const version = versionOf(type);
   if (!Number.isSafeInteger(version) || version < 0)
     throw new DefinitionError(`${where}: ${type.name}.meta.version is a whole number from 0, not ${describe(version)}.`);
+  const { transient = [], storeBy = {}, migrate = {} } = meta as StateMeta;
+  const refuse = (field: string, what: string, value: unknown): never => {
+    throw new DefinitionError(`${where}: ${type.name}.meta.${field} is ${what}, not ${describe(value)}.`);
+  };
+  if (!Array.isArray(transient) || !transient.every((field) => typeof field === "string")) refuse("transient", "an array of names of fields", transient);
+  if (!isPlainObject(storeBy)) refuse("storeBy", "an object of field stores by the names of fields", storeBy);
+  for (const [field, store] of Object.entries(storeBy)) {
+    if (!isFieldStore(store)) refuse(`storeBy.${field}`, "a field store: { save(key, value, ctx), load(key, ctx) }", store);
+    if (transient.includes(field)) refuse("transient", "for fields that are not stored", `"${field}", which has a store`);
+  }
+  if (typeof migrate !== "object" || migrate === null) refuse("migrate", "an object of functions by version", migrate);
+}
+
+export function isFieldStore(store: unknown): store is FieldStore {
+  if (typeof store !== "object" || store === null) return false;
+  const { save, load } = store as Partial<FieldStore>;
+  return typeof save === "function" && typeof load === "function";
 }
 
 export function versionOf(type: StateClass): number {

@@ -1,0 +1,81 @@
+import { close } from "./buffer";
+import { DecodeError } from "./codec";
+import { commitWrites } from "./commit";
+import { Attempt } from "./context";
+import { CancelledError, SnapshotError, StepError } from "./errors";
+import { revived } from "./instance";
+import { memoryOf } from "./memory";
+import { fieldPath } from "./path";
+import type { PlanStep } from "./plan";
+import type { Run } from "./run";
+import { loadField, unloaded } from "./stores";
+import { describe } from "./values";
+
+/** What a run from a snapshot has to do before any step runs (8.2). */
+export interface Restorable {
+  /** Keys of the state, of values with instances. */
+  readonly keys: readonly string[];
+  /** Instances elsewhere, inner ones first: in events and in the session. */
+  readonly others: readonly object[];
+}
+
+/** Whether an instance has something to say after a resume. */
+export function restores(instance: object): boolean {
+  return typeof (instance as { restore?: unknown }).restore === "function";
+}
+
+/** Loads what stores keep, then awaits each `restore`, and commits what they write. A failure fails the run. */
+export async function restoreRun(run: Run, { keys, others }: Restorable): Promise<void> {
+  const ctx = new Attempt(run, 0, { name: "" } as PlanStep, -1);
+  const also = run.onEnd;
+  const end = () => {
+    ctx.invocation = -1;
+    ctx.own?.end();
+  };
+  run.onEnd = () => {
+    end();
+    ctx.abort(new CancelledError(`Workflow "${run.workflowName}": the run is over.`, undefined, { runId: run.runId }));
+    also?.();
+  };
+  const over = () => run.over || run.cancelling;
+  try {
+    const memory = memoryOf(run);
+    await Promise.all(unloaded(memory).map((field) => loadField(field, ctx)));
+    for (const key of keys) {
+      if (over()) return;
+      const { instances, holding } = await reviving(run, key);
+      await restoreAll(ctx, instances, over);
+      if (!over()) memory.hold(key, holding());
+    }
+    await restoreAll(ctx, others, over);
+    if (!over()) await commitWrites(ctx, () => {});
+    end();
+  } catch (error) {
+    if (over()) return;
+    const { handle } = run;
+    run.fail(error);
+    close(run.plan.binding, handle);
+  }
+}
+
+async function reviving(run: Run, key: string): Promise<ReturnType<typeof revived>> {
+  try {
+    return revived(memoryOf(run).state.get(key)!, run.memoryOptions.types);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new SnapshotError(`The snapshot cannot be used: ${fieldPath("state", key)}: ${error.message}.`, { cause: error, runId: run.runId });
+  }
+}
+
+async function restoreAll(ctx: Attempt, instances: readonly object[], over: () => boolean): Promise<void> {
+  for (const instance of instances) {
+    if (over()) return;
+    if (!restores(instance)) continue;
+    try {
+      await (instance as { restore(ctx: unknown): unknown }).restore(ctx);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : describe(cause);
+      throw new StepError(`Workflow "${ctx.workflowName}": restore of ${describe(instance)} failed: ${why}`, 1, { cause, runId: ctx.runId });
+    }
+  }
+}

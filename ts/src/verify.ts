@@ -1,0 +1,68 @@
+import { close, cold } from "./buffer";
+import { type Encoded, encodedEqual } from "./codec";
+import { internal, message } from "./failure";
+import { fill, read } from "./resume";
+import { Run } from "./run";
+import { type HostPart, hostPart, save } from "./save";
+
+/** Items of a run up to which every commit is verified; then one each time that their number has doubled. */
+const EVERY = 1000;
+
+/**
+ * Stores the run, goes on from that in a second run, stores it again, and compares: what a snapshot would lose fails the run
+ * with an InternalError that names it. Runs between two exchanges, and changes nothing.
+ */
+export function verifyRun(run: Run): void {
+  // What the host has not fetched yet is verified with the next commit.
+  if (run.over || run.handle < 0 || run.more) return;
+  const items = run.size + (run.memory?.state.size ?? 0) + run.plan.steps.length;
+  if (items > EVERY && items < 2 * run.verified) return;
+  run.verified = items;
+  const lost = lostPart(run);
+  if (lost === undefined) return;
+  const { handle } = run;
+  run.fail(internal(run, `a snapshot taken now would lose a part of the run: ${lost}`));
+  close(run.plan.binding, handle);
+}
+
+function lostPart(run: Run): string | undefined {
+  const { plan } = run;
+  const core = plan.binding;
+  const part = hostPart(run, { lenient: true });
+  const bytes = save(run, part);
+  const member = cold(() => core.verify(plan.id, run.handle, bytes, Uint32Array.from(part.document.unbegun))) ?? message(core.lastError());
+  if (member !== "") return member;
+  const other = new Run(plan, run.runId);
+  other.handle = cold(() => core.restore(plan.id, bytes));
+  if (other.handle < 0) return message(core.lastError());
+  try {
+    fill(other, read(plan, bytes));
+    const again = hostPart(other, { lenient: true });
+    return difference(part, again) ?? (sameBytes(bytes, save(other, again)) ? undefined : "bytes");
+  } finally {
+    close(core, other.handle);
+  }
+}
+
+/** The section in which two host's parts differ. */
+function difference(one: HostPart, two: HostPart): string | undefined {
+  if (one.document.runId !== two.document.runId) return "runId";
+  if (!encodedEqual(encoded(one, one.document.events), encoded(two, two.document.events))) return "event";
+  const others = new Map(two.document.entries);
+  for (const [key, tree] of one.document.entries) {
+    // The core keeps those that something waits for, and has compared them.
+    if (!others.has(key) && /^(?:key|sent)\//.test(key)) continue;
+    if (!others.has(key) || !encodedEqual(encoded(one, tree), encoded(two, others.get(key)))) return key.split("/")[0];
+    others.delete(key);
+  }
+  for (const key of others.keys()) return key.split("/")[0];
+  return undefined;
+}
+
+function encoded({ blob }: HostPart, tree: unknown): Encoded {
+  return { tree, bytes: [blob] };
+}
+
+function sameBytes(one: Uint8Array, two: Uint8Array): boolean {
+  return one.length === two.length && one.every((byte, at) => byte === two[at]);
+}
