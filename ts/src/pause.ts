@@ -66,7 +66,7 @@ export class Pause {
     this.#sleep();
   }
   #sleep(): void {
-    const left = this.#ends - performance.now();
+    const left = Math.max(0, this.#ends - performance.now());
     this.#timer = setTimeout(() => (left > LONGEST ? this.#sleep() : this.take()), Math.min(left, LONGEST));
   }
 

@@ -68,6 +68,9 @@ export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, op
   }
   run.handle = handle;
   run.begun = false;
+  // Whatever is said to it first: nothing is routed before `begin`.
+  frame(IN_PAUSE, 1, 0, 0);
+  exchange(run);
   attach(run, options.signal);
   const restoring = restorable;
   const first = restoring === undefined ? undefined : () => restoreRun(run, restoring);
@@ -215,7 +218,6 @@ function begin(run: Run, queued: readonly number[]): void {
   const { keyed } = run.plan;
   if (keyed.length > 0) {
     const outputs = queued.map((slot) => ({ slot, output: outputOf(run, run.payload(slot) as Event) })).filter(({ output }) => output.keys !== undefined);
-    // Routing must not begin while some have no keys.
     for (const { slot, output } of outputs) {
       writeKeys(run, output);
       frame(IN_KEYED, slot, 0, NONE);

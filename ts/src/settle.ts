@@ -56,7 +56,11 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
   const pending = attempt.own?.pending;
   if (pending !== undefined) return settleAfter(attempt, run, pending, value);
   const fan = Array.isArray(value);
-  if (fan && ofLastKind(step, value)) return commitSettle(attempt, run, () => settleFan(attempt, run, value));
+  if (fan && ofLastKind(step, value)) {
+    // Another attempt of the step may change what it emitted last before this one commits.
+    const { lastType } = step;
+    return commitSettle(attempt, run, () => settleFan(attempt, run, value, lastType));
+  }
   const outputs: Output[] = [];
   try {
     for (const one of fan ? value : value === null || value === undefined ? [] : [value]) {
@@ -129,8 +133,8 @@ function ofLastKind({ lastKind }: Attempt["step"], values: readonly unknown[]): 
   return true;
 }
 
-function settleFan(attempt: Attempt, run: Run, events: readonly Event[]): void {
-  const { step, invocation } = attempt;
+function settleFan(attempt: Attempt, run: Run, events: readonly Event[], type: number): void {
+  const { invocation } = attempt;
   attempt.own?.end();
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
@@ -138,7 +142,7 @@ function settleFan(attempt: Attempt, run: Run, events: readonly Event[]): void {
   frame(IN_FAN, invocation, 0, 0);
   for (const event of events) {
     if (development) Object.freeze(event);
-    frame(IN_EMIT, invocation, step.lastType, run.put(event));
+    frame(IN_EMIT, invocation, type, run.put(event));
     if (full()) exchange(run);
   }
   frame(IN_SETTLE, invocation, OK, NONE);
