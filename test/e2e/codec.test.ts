@@ -26,7 +26,7 @@ class Agent {
     name: "Agent",
     version: 2,
     transient: ["cache"],
-    storeBy: { vectors: {} },
+    storeBy: { vectors: { save: () => {}, load: () => null } },
     migrate: { 1: (old: object) => ({ ...old, added: "yes" }) },
   };
   [field: string]: unknown;

@@ -39,10 +39,15 @@ export abstract class BlazenState {
 
   /** As `ctx.get(key)`; undefined where there is none. @throws (as a rejection) DefinitionError for a value of another class */
   static async loadFrom<T extends BlazenState>(this: StateClass<T>, ctx: AnyContext, key: string): Promise<T | undefined> {
-    const value: unknown = ctx.get(key);
-    if (value === undefined || value instanceof this) return value;
-    throw new DefinitionError(`${this.name}.loadFrom(ctx, ${JSON.stringify(key)}): the value there is ${describe(value)}, not an instance of ${this.name}.`);
+    // biome-ignore lint/complexity/noThisInStatic: the class that it is called on
+    return loaded(this, ctx, key);
   }
+}
+
+function loaded<T extends BlazenState>(type: StateClass<T>, ctx: AnyContext, key: string): T | undefined {
+  const value: unknown = ctx.get(key);
+  if (value === undefined || value instanceof type) return value;
+  throw new DefinitionError(`${type.name}.loadFrom(ctx, ${JSON.stringify(key)}): the value there is ${describe(value)}, not an instance of ${type.name}.`);
 }
 
 /** A decorator of a field, standard or `experimentalDecorators`. */

@@ -25,7 +25,10 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
   for (const [key, encoded] of values) {
     const value = reading(fieldPath("state", key), () => decodeValue(encoded, types));
     define(state, key, value);
-    if (encoded instanceof StateValue) unloaded.set(value, encoded);
+    if (!(encoded instanceof StateValue)) continue;
+    unloaded.set(value, encoded);
+    // What an initialiser has given is no value of the run.
+    for (const [field] of encoded.kept()) Reflect.deleteProperty(value as object, field);
   }
   let content: SnapshotContent = {
     state,

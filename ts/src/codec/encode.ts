@@ -413,6 +413,8 @@ class Encoder {
       if (!isWellFormed(name)) this.#refuseKey(name);
       this.#from = this.#count;
       buffers.from = buffers.size;
+      this.#crosses = false;
+      buffers.crosses = false;
       this.#refers = false;
       const states: object[] = [];
       this.#states = states;
