@@ -131,10 +131,21 @@ impl Run {
         self.scopes.insert(Scope::root(0));
         let pools = plan.limits.iter().map(|_| Pool::default()).collect();
         let whole = plan.whole.iter().map(|_| Gathered::default()).collect();
+        self.flows.reserve_exact(1);
         self.flows.push(Flow { plan, pools, joins: BTreeMap::new(), whole, given: BTreeMap::new() });
         self.hold(slot)?;
         self.enqueue(START, slot, NOBODY, Place { scope: ROOT, branch: 0 });
         Ok(())
+    }
+
+    /// It may wait for days: what is empty takes no memory meanwhile.
+    fn rest(&mut self) {
+        self.invocations.rest();
+        self.queue.shrink_to_fit();
+        self.staged.shrink_to_fit();
+        self.slots.truncate(self.slots.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1));
+        self.slots.shrink_to_fit();
+        self.spill.shrink_to_fit();
     }
 
     /// Whether its memory is worth keeping for another run.

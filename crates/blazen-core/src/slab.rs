@@ -28,6 +28,10 @@ impl<T> Slab<T> {
             self.entries[id] = Some(value);
             return id as u32;
         }
+        if self.entries.capacity() == 0 {
+            // Many hold one value for as long as they live.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push(Some(value));
         (self.entries.len() - 1) as u32
     }
@@ -94,6 +98,13 @@ impl<T> Slab<T> {
 
     pub fn capacity(&self) -> usize {
         self.entries.capacity()
+    }
+
+    /// Gives its memory back if nothing is in it: the next value gets the id it would have got.
+    pub fn rest(&mut self) {
+        if self.len == 0 {
+            *self = Self::default();
+        }
     }
 
     pub fn clear(&mut self) {

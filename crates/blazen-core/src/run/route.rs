@@ -128,6 +128,7 @@ impl Run {
         } else if !self.idle {
             self.idle = true;
             out.push(CMD_WAITING, NONE, NONE, NONE);
+            self.rest();
         }
         false
     }
