@@ -68,6 +68,7 @@ export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, op
   }
   run.handle = handle;
   run.begun = false;
+  run.dropped = stored.header.droppedSession;
   // Whatever is said to it first: nothing is routed before `begin`.
   frame(IN_PAUSE, 1, 0, 0);
   exchange(run);

@@ -61,6 +61,8 @@ export class Run {
   pause: Pause | undefined = undefined;
   /** False while a run from a snapshot has not gone on yet. */
   begun = true;
+  /** Session keys that the snapshot it comes from has left out. */
+  dropped: readonly string[] | undefined = undefined;
   /** Invocations whose fan-out ended before they were called. */
   withdrawn: Set<number> | undefined = undefined;
 

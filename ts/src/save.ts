@@ -90,7 +90,8 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
   const { memory } = run;
   for (const [key, id] of run.joinKeys ?? []) add(`key/${id}`, encode(key, "key", run.memoryOptions.types));
   for (const [id, number] of run.ids ?? []) entries.push([`sent/${number}`, id]);
-  const dropped: string[] = [];
+  // Before it has begun, the run is what its snapshot says.
+  const dropped = run.begun ? [] : [...(run.dropped ?? [])];
   for (const [key, value] of memory?.state ?? run.memoryOptions.initial) {
     for (const [suffix, entry] of storedEntries(value)) add(`state/${encodeURIComponent(key)}${suffix}`, entry);
     if (!lenient) pin(value);
@@ -145,7 +146,7 @@ function storeSession(run: Run, add: (key: string, value: Encoded) => void, drop
   const keys = [...session.entries.keys()].sort();
   if (memory.pausePolicy === "warn_drop") {
     if (lenient) return;
-    dropped.push(...keys);
+    dropped.push(...keys.filter((key) => !dropped.includes(key)));
     warn(`Workflow "${run.workflowName}": the snapshot of run ${run.runId} leaves out the session's ${keys.map((key) => JSON.stringify(key)).join(", ")}.`);
     return;
   }
