@@ -2,6 +2,8 @@
 import { BlazenState, codec, DefinitionError, event, SnapshotError, StartEvent, StepError, StopEvent, transient, UnserializableError, Workflow } from "blazen";
 import { transformSync } from "esbuild";
 import { describe, expect, test } from "vitest";
+import { DecodeError, type Encoded, encode, Types } from "../../ts/src/codec";
+import { decodeValue, encodeValue, readEntries, revived, type StateValue, storedEntries } from "../../ts/src/instance";
 import { deferred } from "./deferred";
 
 class Next extends event("Next") {}
@@ -226,6 +228,148 @@ describe("sharing (6.2)", () => {
       new Uint16Array([3]),
     ]);
   });
+});
+
+test("whatever shares whatever comes back the same", async () => {
+  class Any extends BlazenState {
+    static meta = { name: "Any" };
+    [field: string]: unknown;
+  }
+  const any = new Types([Any]);
+  let seed = 1;
+  const random = (below: number) => {
+    seed = (seed * 48271) % 2147483647;
+    return seed % below;
+  };
+  for (let round = 0; round < 500; round++) {
+    const buffer = new ArrayBuffer(16);
+    const pool: object[] = Array.from(
+      { length: 1 + random(6) },
+      () => [{}, [], new Map(), new Any(), new Uint8Array(buffer, random(4), 2), new Date(0)][random(6)]!,
+    );
+    const root = new Any();
+    const pick = () => (random(12) === 0 ? root : random(3) === 0 ? { fresh: random(9) } : pool[random(pool.length)]!);
+    for (const one of pool) {
+      if (one instanceof Map) one.set("k", pick());
+      else if (Array.isArray(one)) one.push(pick(), random(9));
+      else if (!(one instanceof Date) && !ArrayBuffer.isView(one)) (one as Record<string, unknown>)["x"] = pick();
+    }
+    for (let field = random(4); field >= 0; field--) root[`f${field}`] = pick();
+    const there = (value: Encoded) => {
+      const entries = storedEntries(value).map(
+        ([suffix, { tree, bytes }]) => [`k${suffix}`, { tree: JSON.parse(JSON.stringify(tree)), bytes }] as [string, Encoded],
+      );
+      return readEntries(entries, any).get("k")!;
+    };
+    const value = encodeValue(root, () => "state.k", any, undefined);
+    const back = decodeValue(there(value), any);
+    const plain = encode([root], "x", any);
+    expect(encode([back], "x", any)).toEqual(plain);
+    expect(encode([decodeValue(value, any)], "x", any)).toEqual(plain);
+    expect(encode([revived(value, any).instances.at(-1)], "x", any)).toEqual(plain);
+    expect(encode([decodeValue(revived(value, any).holding(), any)], "x", any)).toEqual(plain);
+  }
+});
+
+test("a field that did not change is kept as it is", () => {
+  const listed = new Types(types);
+  const set = (fields: object, before?: Encoded) => encodeValue(agent(fields), () => "state.a", listed, before) as StateValue;
+  const one = set({ name: "ada", turns: [{ deep: [1] }], note: new Note(), cache: 1 });
+  const two = set({ name: "bob", turns: [{ deep: [1] }], note: Object.assign(new Note(), { opened: "now" }), cache: 2 }, one);
+  expect(two.fields.get("turns")).toBe(one.fields.get("turns"));
+  expect(two.fields.get("name")).not.toBe(one.fields.get("name"));
+  expect((two.fields.get("note") as Encoded).tree).toBe((one.fields.get("note") as Encoded).tree);
+  expect(decodeValue(two, listed)).toMatchObject({ name: "bob", cache: 2, note: { opened: "now" } });
+  expect(decodeValue(one, listed)).toMatchObject({ name: "ada", cache: 1 });
+});
+
+test("odd keys and fields", async () => {
+  class Odd extends BlazenState {
+    static meta = { name: "Odd" };
+  }
+  class Empty extends BlazenState {
+    static meta = { name: "Empty" };
+  }
+  const odd = Object.assign(new Odd(), { "": 1, "a/b": new Uint8Array([1]), 7: "seven", $: 2, "%2F": 3 });
+  Object.defineProperty(odd, "__proto__", { value: 4, enumerable: true, writable: true, configurable: true });
+  const write = (ctx: never) => {
+    for (const key of ["", "a/b", "__proto__", "0"]) (ctx as { set(key: string, value: unknown): void }).set(key, odd);
+    (ctx as { set(key: string, value: unknown): void }).set("empty", new Empty());
+  };
+  const read = (ctx: never) => {
+    const { get } = ctx as { get(key: string): object };
+    for (const key of ["", "a/b", "__proto__", "0"]) {
+      const back = get.call(ctx, key);
+      expect(back).toBeInstanceOf(Odd);
+      expect(Object.getOwnPropertyDescriptors(back)).toEqual(Object.getOwnPropertyDescriptors(odd));
+      expect(Object.keys(back)).toEqual(Object.keys(odd));
+    }
+    return get.call(ctx, "empty");
+  };
+  const { snapshot } = await stored(write, [Odd, Empty]);
+  const resumed = twoSteps(write, read, open, [Odd, Empty]).resume(snapshot);
+  expect((await resumed.snapshot()).toString()).toBe(snapshot.toString());
+  expect(await resumed.result()).toEqual(new Empty());
+});
+
+test("entries that do not fit are refused", () => {
+  const listed = new Types(types);
+  const head = (more: object): Encoded => ({ tree: { $: "state", name: "Agent", version: 1, ...more }, bytes: undefined });
+  const one: Encoded = { tree: 1, bytes: undefined };
+  for (const entries of [
+    [["a", head({ keys: ["name"] })]],
+    [
+      ["a", head({ keys: [] })],
+      ["a/name", one],
+    ],
+    [
+      ["a", head({ keys: ["name", "name"] })],
+      ["a/name", one],
+      ["a/turns", one],
+    ],
+    [
+      ["a", head({ keys: "name" })],
+      ["a/name", one],
+    ],
+    [
+      ["a", head({ keys: ["name"], version: -1 })],
+      ["a/name", one],
+    ],
+    [
+      ["a", head({ keys: ["name"], name: "Other" })],
+      ["a/name", one],
+    ],
+    [
+      ["a", one],
+      ["a/name", one],
+    ],
+    [["a/name", one]],
+    [
+      ["a", head({ keys: ["name"] })],
+      ["a/name", { tree: { $: "stored", key: 1 }, bytes: undefined }],
+    ],
+    [
+      ["a", head({ keys: ["name"] })],
+      ["a/name", { tree: { $: "stored", key: "x" }, bytes: undefined }],
+    ],
+    [["%", one]],
+  ] as [string, Encoded][][])
+    expect(() => readEntries(entries, listed), JSON.stringify(entries)).toThrow(DecodeError);
+});
+
+test("a constructor that throws", async () => {
+  let fail = false;
+  class Broken extends BlazenState {
+    static meta = { name: "Broken" };
+    constructor() {
+      super();
+      if (fail) throw new Error("cannot be made");
+    }
+  }
+  const write = (ctx: never) => (ctx as { set(key: string, value: unknown): void }).set("b", new Broken());
+  const { snapshot } = await stored(write, [Broken]);
+  fail = true;
+  expect(() => twoSteps(write, () => 0, open, [Broken]).resume(snapshot)).toThrow(SnapshotError);
 });
 
 describe("restore (8.2)", () => {

@@ -233,6 +233,81 @@ describe("saving", () => {
     expect(log).toEqual(["save docs/vectors/1"]);
   });
 
+  test("a run that is cancelled or over meanwhile commits nothing, and the store forgets what was saved", async () => {
+    for (const end of ["cancel", "stop"]) {
+      const { store, log, values, during } = memoryStore();
+      const { Docs, docs } = documents(store);
+      const gate = deferred<void>();
+      during(() => gate.promise);
+      const handler = new Workflow("over", { types: [Docs] })
+        .step("write", StartEvent, async (_, ctx) => {
+          ctx.set("docs", docs("one", 1));
+          await ctx.commit();
+          return null;
+        })
+        .step("stop", StartEvent, async () => {
+          await later(end === "stop" ? 3 : 1000);
+          return new StopEvent({ result: "stopped" });
+        })
+        .start({});
+      await later();
+      if (end === "stop") expect(await handler.result()).toBe("stopped");
+      else void handler.cancel(undefined, { grace: 50 });
+      gate.resolve();
+      await later(5);
+      expect(log).toEqual(["save docs/vectors/1", "delete docs/vectors/1"]);
+      expect(values.size).toBe(0);
+      if (end === "cancel") await handler.result().catch(() => {});
+    }
+  });
+
+  test("a generator's yields wait for theirs", async () => {
+    const { store, during } = memoryStore();
+    const { Docs, docs } = documents(store);
+    during(() => later());
+    class Item extends event("Item")<{ n: number }> {}
+    const seen: unknown[] = [];
+    await new Workflow("yields", { types: [Docs] })
+      .step("make", StartEvent, async function* (_, ctx) {
+        for (const n of [1, 2, 3]) {
+          ctx.set("docs", docs("", n));
+          yield new Item({ n });
+        }
+        await later();
+        yield new Next();
+      })
+      .step("item", Item, ({ n }, ctx) => {
+        seen.push([n, (ctx.get("docs") as { vectors: unknown }).vectors]);
+      })
+      .step("end", Next, () => new StopEvent({ result: null }))
+      .run({});
+    expect(seen).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+  });
+
+  test("a value whose key was deleted meanwhile is saved again", async () => {
+    const { store, log, values } = memoryStore();
+    const { Docs, docs } = documents(store);
+    const result = await new Workflow("again", { types: [Docs] })
+      .step("first", StartEvent, async (_, ctx) => {
+        ctx.set("docs", docs("one", 1));
+        await ctx.commit();
+        ctx.set("docs", docs("still one", 1));
+        await ctx.sendEvent(new Next());
+        ctx.set("docs", docs("one again", 1));
+        await later(10);
+        return new StopEvent({ result: null });
+      })
+      .step("second", Next, (_, ctx) => ctx.set("docs", docs("two", 2)))
+      .run({});
+    expect(result).toBe(null);
+    expect(log).toEqual(["save docs/vectors/1", "save docs/vectors/2", "delete docs/vectors/1", "save docs/vectors/3", "delete docs/vectors/2"]);
+    expect([...values.values()]).toEqual([1]);
+  });
+
   test("sharing with a stored field, a nested one, and one in the initial state are refused", async () => {
     const { store } = memoryStore();
     const { Docs, docs } = documents(store);

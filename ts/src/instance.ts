@@ -118,7 +118,7 @@ function holding({ tree, bytes }: Encoded, states: readonly object[]): HeldValue
 }
 
 function heldBy(instance: object): Held {
-  const { transient } = marksOf(instance.constructor as StateClass);
+  const { transient } = marksOf(Object.getPrototypeOf(instance).constructor);
   let held: Record<string, unknown> | undefined;
   for (const field of transient) {
     if (!Object.hasOwn(instance, field)) continue;
@@ -156,15 +156,23 @@ function decodeInstance({ type, version, fields, held, whole }: StateValue, type
     if (value !== undefined) define(stored, name, decodeHeld(value, types, statesOf?.(name)));
   }
   if (whole !== undefined) {
-    const made = decodeHeld(whole, types, statesOf?.(undefined)) as object;
-    assignFields(made, stored, transient);
-    return made;
+    const all = decodeHeld(whole, types, statesOf?.(undefined)) as object;
+    assignFields(all, stored, transient);
+    return all;
   }
-  const instance = new type();
+  const instance = made(type);
   assignFields(instance, migrated(type, version, stored), marksOf(type).transient);
   hold(instance, held);
   statesOf?.(undefined).push(instance);
   return instance;
+}
+
+function made(type: StateClass): object {
+  try {
+    return new type();
+  } catch (cause) {
+    throw new DecodeError(`new ${type.name}() threw: ${cause instanceof Error ? cause.message : describe(cause)}`, { cause });
+  }
 }
 
 /** The instances in a value, made once to be restored. */
@@ -268,9 +276,10 @@ function stateOf(key: string, value: Encoded, fields: ReadonlyMap<string, Encode
   checkVersion(type, version as number);
   const own = fields ?? new Map<string, Encoded>();
   const order = keys === undefined ? [...own.keys()] : keys;
-  if (!Array.isArray(order) || order.length !== own.size || !order.every((field) => own.has(field))) return damaged("its fields are not those it names");
+  if (!Array.isArray(order) || new Set(order).size !== own.size || order.length !== own.size || !order.every((field) => own.has(field)))
+    return damaged("its fields are not those it names");
   // Some decorators are known when there is an instance.
-  new type();
+  made(type);
   const { storeBy } = marksOf(type);
   const parts = new Map<string, Encoded | Kept>();
   for (const field of order as string[]) {
