@@ -1028,3 +1028,23 @@ describe("a snapshot that cannot be taken (7.1)", () => {
     await handler.cancel();
   });
 });
+
+test("a step that settles in the very moment the run goes on settles after what it sent (4.2)", async () => {
+  const [sending, settling] = [deferred<void>(), deferred<void>()];
+  const handler = new Workflow("moment")
+    .step("send", StartEvent, async (_, ctx) => {
+      await sending.promise;
+      void ctx.sendEvent(new Done({ n: 1 }));
+      await settling.promise;
+      return null;
+    })
+    .step("end", Done, ({ n }) => new StopEvent({ result: n }))
+    .start({});
+  await handler.pause({ mode: "now" });
+  sending.resolve();
+  await turn();
+  settling.resolve();
+  await null;
+  handler.resume();
+  expect(await handler.result()).toBe(1);
+});

@@ -4,6 +4,7 @@ import type { Attempt } from "./context";
 import { soon } from "./dispatch";
 import { DefinitionError } from "./errors";
 import { IN_COMMIT } from "./generated/tables";
+import { memoryOf } from "./memory";
 import type { Run } from "./run";
 import { writeId } from "./settle";
 import type { Batch } from "./state";
@@ -39,6 +40,8 @@ function commitBatch(
   const state = attempt.own?.state;
   // The snapshot is taken: this is taken up when the run goes on (7.1).
   if (pause?.taken) {
+    // A run with a memory looks whether commit points are waiting before an attempt settles.
+    memoryOf(run);
     state?.wait(batch);
     return pause.over.then(() => commitBatch(attempt, run, publish, id, batch, saved));
   }
