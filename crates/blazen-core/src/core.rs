@@ -6,7 +6,7 @@ use crate::error::CoreError;
 use crate::frame::{BUFFER_WORDS, Frame, HEADER, NONE, Output, ROOM, WORDS};
 use crate::generated::{ERR_INTERNAL, IN_CLOSE, IN_PANIC, IN_START};
 use crate::plan::Plan;
-use crate::run::{Run, compatible};
+use crate::run::{EventTypes, Run, compatible, set};
 use crate::slab::Slab;
 use crate::snapshot;
 
@@ -29,6 +29,7 @@ impl Core {
     }
 
     /// A plan's id, or the negative number of an error that `last_error` tells.
+    #[inline(never)]
     pub fn compile(&mut self, definition: &str) -> i32 {
         match Plan::compile(definition) {
             Ok(plan) => self.plans.insert(Rc::new(plan)) as i32,
@@ -42,6 +43,7 @@ impl Core {
     }
 
     /// A run in a snapshot's binary form; None: `last_error` tells why not. The run goes on either way.
+    #[inline(never)]
     pub fn save(&mut self, run: i32, document: &str, blob: &[u8]) -> Option<Vec<u8>> {
         let saved = match self.runs.get(run as u32) {
             Some(run) => run.save(document, blob),
@@ -51,6 +53,7 @@ impl Core {
     }
 
     /// The binary form of a snapshot in any form, its checksum and header being right.
+    #[inline(never)]
     pub fn parse(&mut self, source: &[u8]) -> Option<Vec<u8>> {
         let parsed = if snapshot::is_binary(source) {
             snapshot::read(source).map(|_| source.to_owned())
@@ -64,24 +67,28 @@ impl Core {
     }
 
     /// The text form of a snapshot in its binary form.
+    #[inline(never)]
     pub fn text(&mut self, bytes: &[u8]) -> Option<String> {
         let text = snapshot::read(bytes).map(|snapshot| snapshot::to_text(&snapshot));
         self.told(text)
     }
 
     /// JSON of what the host keeps of a snapshot (`docs/internal/boundary.md`).
+    #[inline(never)]
     pub fn document(&mut self, bytes: &[u8]) -> Option<String> {
         let document = snapshot::read(bytes).and_then(|snapshot| snapshot::document(&snapshot, bytes));
         self.told(document)
     }
 
     /// A snapshot with the events, entries and step names that the host's upgrade gives.
+    #[inline(never)]
     pub fn upgrade(&mut self, bytes: &[u8], upgrade: &str, blob: &[u8]) -> Option<Vec<u8>> {
         let upgraded = snapshot::read(bytes).and_then(|snapshot| snapshot::upgrade(snapshot, upgrade, blob));
         self.told(upgraded)
     }
 
     /// The handle of a run that goes on from a snapshot with the first exchange, or the negative number of an error.
+    #[inline(never)]
     pub fn restore(&mut self, plan: i32, bytes: &[u8]) -> i32 {
         match self.restored(plan, bytes) {
             Ok(run) => self.runs.insert(run) as i32,
@@ -92,14 +99,16 @@ impl Core {
     fn restored(&self, plan: i32, bytes: &[u8]) -> Result<Box<Run>, CoreError> {
         let plan = self.plans.get(plan as u32).ok_or_else(|| CoreError::internal(format!("there is no plan {plan}")))?;
         let snapshot = snapshot::read(bytes)?;
-        compatible(plan, &snapshot)?;
-        Run::restore(plan.clone(), &snapshot)
+        let types = EventTypes::read(&snapshot)?;
+        compatible(plan, &snapshot, &types)?;
+        Run::restore(plan.clone(), &snapshot, &types)
     }
 
     /// The member of a run that its snapshot has lost; empty: none. None: `last_error` tells why it cannot be restored.
+    #[inline(never)]
     pub fn verify(&mut self, plan: i32, run: i32, bytes: &[u8], unbegun: &[u32]) -> Option<String> {
         let difference = match (self.restored(plan, bytes), self.runs.get(run as u32)) {
-            (Ok(restored), Some(run)) => Ok(run.difference(&restored, &unbegun.iter().copied().collect()).unwrap_or_default().to_owned()),
+            (Ok(restored), Some(run)) => Ok(run.difference(&restored, &set(unbegun)).unwrap_or_default().to_owned()),
             (Err(error), _) => Err(error),
             (_, None) => Err(CoreError::internal(format!("there is no run {run}"))),
         };
@@ -133,6 +142,7 @@ impl Core {
     }
 
     /// Takes the input frames in the buffer and leaves commands there.
+    #[inline]
     pub fn exchange(&mut self, buffer: &mut [i32]) {
         if buffer.len() < BUFFER_WORDS {
             self.fail(&CoreError::internal(format!("the buffer has {} words instead of {BUFFER_WORDS}", buffer.len())));
@@ -153,6 +163,7 @@ impl Core {
         buffer[2] = i32::from(more);
     }
 
+    #[inline]
     fn answer(&mut self, buffer: &mut [i32]) -> Result<(i32, bool), CoreError> {
         let count = buffer[1];
         if count == 2
@@ -207,6 +218,7 @@ impl Core {
         Ok((count, more && !closed))
     }
 
+    #[inline]
     fn start(&mut self) -> Result<i32, CoreError> {
         let Some([IN_START, plan, slot, _]) = self.frames.first().copied() else {
             return Err(CoreError::internal("the header names no run, and the first frame is no Start"));
@@ -219,6 +231,7 @@ impl Core {
         Ok(self.runs.insert(run) as i32)
     }
 
+    #[inline]
     fn free(&mut self, handle: i32) {
         let Some(mut run) = self.runs.remove(handle as u32) else { return };
         if self.spare.len() < SPARE && run.small() {

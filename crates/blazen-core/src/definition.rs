@@ -1,34 +1,25 @@
 //! The definition of a workflow as the host writes it.
 
-use serde::Deserialize;
+use std::borrow::Cow;
 
-#[derive(Deserialize)]
+use crate::json::{Fields, Wrong};
+
 pub struct Definition {
-    #[serde(default)]
     pub name: String,
-    #[serde(default = "one")]
     pub version: u64,
     pub unhandled: Unhandled,
     pub types: Vec<String>,
-    #[serde(default)]
     pub external: Vec<u32>,
     pub steps: Vec<StepDefinition>,
 }
 
-fn one() -> u64 {
-    1
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Unhandled {
     Error,
     Ignore,
     Stream,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StepDefinition {
     pub name: String,
     pub accepts: Accepts,
@@ -37,37 +28,74 @@ pub struct StepDefinition {
     pub emits: Option<Vec<u32>>,
 }
 
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Accepts {
-    Any {
-        types: Vec<u32>,
-    },
-    All {
-        types: Vec<u32>,
-        #[serde(default)]
-        keyed: bool,
-    },
-    Collect {
-        types: Vec<u32>,
-        of: Option<String>,
-        count: Option<u32>,
-        first: Option<u32>,
-        rest: Option<Rest>,
-    },
+    Any { types: Vec<u32> },
+    All { types: Vec<u32>, keyed: bool },
+    Collect { types: Vec<u32>, of: Option<String>, count: Option<u32>, first: Option<u32>, rest: Option<Rest> },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    Cancel,
+    Ignore,
+}
+
+impl Definition {
+    pub fn read(text: &str) -> Result<Self, Wrong> {
+        let mut fields = Fields::read(text)?;
+        let unhandled = match &*fields.text("unhandled")? {
+            "error" => Unhandled::Error,
+            "ignore" => Unhandled::Ignore,
+            "stream" => Unhandled::Stream,
+            other => return Err(format!("\"unhandled\" is \"{other}\"")),
+        };
+        Ok(Self {
+            name: fields.maybe_text("name")?.map_or_else(String::new, Cow::into_owned),
+            version: fields.maybe_number("version")?.unwrap_or(1),
+            unhandled,
+            types: fields.texts("types")?.into_iter().map(Cow::into_owned).collect(),
+            external: fields.smalls("external")?,
+            steps: fields.list("steps")?.into_iter().map(StepDefinition::read).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl StepDefinition {
+    fn read(text: &str) -> Result<Self, Wrong> {
+        let mut fields = Fields::read(text)?;
+        let step = Self {
+            name: fields.text("name")?.into_owned(),
+            accepts: Accepts::read(fields.required("accepts")?)?,
+            pool: fields.maybe_text("pool")?.map(Cow::into_owned),
+            limit: fields.maybe_small("limit")?,
+            emits: fields.has("emits").then(|| fields.smalls("emits")).transpose()?,
+        };
+        fields.end()?;
+        Ok(step)
+    }
 }
 
 impl Accepts {
+    fn read(text: &str) -> Result<Self, Wrong> {
+        let mut fields = Fields::read(text)?;
+        let types = fields.smalls("types")?;
+        match &*fields.text("kind")? {
+            "any" => Ok(Self::Any { types }),
+            "all" => Ok(Self::All { types, keyed: fields.flag("keyed")? }),
+            "collect" => Ok(Self::Collect {
+                types,
+                of: fields.maybe_text("of")?.map(Cow::into_owned),
+                count: fields.maybe_small("count")?,
+                first: fields.maybe_small("first")?,
+                rest: fields.maybe_text("rest")?.map(|rest| if rest == "ignore" { Rest::Ignore } else { Rest::Cancel }),
+            }),
+            other => Err(format!("there is no kind \"{other}\"")),
+        }
+    }
+
     pub fn types(&self) -> &[u32] {
         match self {
             Self::Any { types } | Self::All { types, .. } | Self::Collect { types, .. } => types,
         }
     }
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Rest {
-    Cancel,
-    Ignore,
 }

@@ -1,19 +1,14 @@
 //! What went wrong, in words: the host reads it after a negative answer or a Fail.
 
-use serde::Serialize;
-
 use crate::generated::{ERR_DEFINITION, ERR_INTERNAL};
+use crate::json::{Object, string};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct CoreError {
-    #[serde(rename = "code")]
     pub number: i32,
     pub message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub ty: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lacking: Vec<String>,
 }
 
@@ -35,6 +30,21 @@ impl CoreError {
     }
 
     pub fn json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        let mut out = Vec::new();
+        let mut object = Object::new(&mut out);
+        // Each has a number that the host knows.
+        object.number("code", self.number.unsigned_abs().into());
+        object.text("message", &self.message);
+        if let Some(step) = &self.step {
+            object.text("step", step);
+        }
+        if let Some(ty) = &self.ty {
+            object.text("type", ty);
+        }
+        if !self.lacking.is_empty() {
+            object.texts("lacking", &self.lacking);
+        }
+        object.end();
+        string(out)
     }
 }

@@ -11,10 +11,12 @@ mod definition;
 mod error;
 mod frame;
 mod generated;
+mod json;
 mod plan;
 mod run;
 mod slab;
 mod snapshot;
+mod sort;
 
 pub use crate::core::Core;
 pub use crate::frame::BUFFER_WORDS;

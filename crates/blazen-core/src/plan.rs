@@ -1,11 +1,11 @@
 //! A workflow compiled: names as small integers, and for each type who accepts it.
 
-use std::collections::{HashMap, HashSet};
-
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::definition::{Accepts, Definition, Rest, StepDefinition, Unhandled};
 use crate::error::CoreError;
+use crate::json::{Fields, Object, Wrong};
 
 pub const START: u32 = 0;
 pub const STOP: u32 = 1;
@@ -29,6 +29,7 @@ pub struct Plan {
     /// The collects over the whole run, in registration order.
     pub whole: Vec<StepId>,
     pub keyed: bool,
+    ids: BTreeMap<String, StepId>,
 }
 
 pub struct Step {
@@ -41,24 +42,55 @@ pub struct Step {
 }
 
 /// What a step accepts, by names: what a snapshot says of it.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Described {
     pub name: String,
     pub kind: Kind,
     pub types: Vec<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keyed: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
 }
 
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Any,
     All,
     Collect,
+}
+
+const KINDS: [(Kind, &str); 3] = [(Kind::Any, "any"), (Kind::All, "all"), (Kind::Collect, "collect")];
+
+impl Described {
+    pub fn read(text: &str) -> Result<Self, Wrong> {
+        let mut fields = Fields::read(text)?;
+        let kind = fields.text("kind")?;
+        let kind = KINDS.iter().find(|(_, name)| *name == kind).ok_or_else(|| format!("there is no kind \"{kind}\""))?.0;
+        let described = Self {
+            name: fields.text("name")?.into_owned(),
+            kind,
+            types: fields.texts("types")?.into_iter().map(Cow::into_owned).collect(),
+            keyed: fields.flag("keyed")?,
+            of: fields.maybe_text("of")?.map(Cow::into_owned),
+        };
+        fields.end()?;
+        Ok(described)
+    }
+
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let mut object = Object::new(out);
+        object.text("name", &self.name);
+        if let Some((_, kind)) = KINDS.iter().find(|(kind, _)| *kind == self.kind) {
+            object.text("kind", kind);
+        }
+        object.texts("types", &self.types);
+        if self.keyed {
+            object.raw("keyed", "true");
+        }
+        if let Some(of) = &self.of {
+            object.text("of", of);
+        }
+        object.end();
+    }
 }
 
 pub enum Accept {
@@ -93,8 +125,7 @@ pub enum When {
 
 impl Plan {
     pub fn compile(text: &str) -> Result<Self, CoreError> {
-        let definition: Definition =
-            serde_json::from_str(text).map_err(|error| CoreError::internal(format!("the definition cannot be read: {error}")))?;
+        let definition = Definition::read(text).map_err(|error| CoreError::internal(format!("the definition cannot be read: {error}")))?;
         let count = definition.types.len();
         let known = |id: &u32| (*id as usize) < count;
         let all_known = definition.external.iter().all(known)
@@ -102,9 +133,9 @@ impl Plan {
         if count < 2 || !all_known {
             return Err(CoreError::internal("the definition names a type id that it does not list"));
         }
-        let mut ids = HashMap::new();
+        let mut ids = BTreeMap::new();
         for (id, step) in definition.steps.iter().enumerate() {
-            if ids.insert(step.name.as_str(), id as StepId).is_some() {
+            if ids.insert(step.name.clone(), id as StepId).is_some() {
                 return Err(CoreError::step(&step.name, format!("two steps are named \"{}\". Names of steps are unique.", step.name)));
             }
         }
@@ -120,8 +151,9 @@ impl Plan {
             whole: Vec::new(),
             keyed: false,
             types: Vec::new(),
+            ids,
         };
-        let mut pools = HashMap::new();
+        let mut pools = BTreeMap::new();
         let mut collects: Vec<Vec<StepId>> = vec![Vec::new(); definition.steps.len()];
         for (id, step) in definition.steps.iter().enumerate() {
             let id = id as StepId;
@@ -146,7 +178,7 @@ impl Plan {
                     };
                     let of = match of {
                         None => None,
-                        Some(of) => Some(*ids.get(of.as_str()).ok_or_else(|| {
+                        Some(of) => Some(*plan.ids.get(of.as_str()).ok_or_else(|| {
                             CoreError::step(
                                 &step.name,
                                 format!("step \"{}\" collects \"of\" \"{of}\", but there is no step of that name.", step.name),
@@ -162,7 +194,7 @@ impl Plan {
                     Accept::Collect(Collect { of, when, place, types: types.clone() })
                 }
             };
-            let mut seen = HashSet::new();
+            let mut seen = BTreeSet::new();
             for ty in step.accepts.types() {
                 if seen.insert(*ty) {
                     plan.accepting[*ty as usize].push(id);
@@ -193,7 +225,7 @@ impl Plan {
         step: &str,
         pool: Option<&str>,
         limit: Option<u32>,
-        pools: &mut HashMap<String, u32>,
+        pools: &mut BTreeMap<String, u32>,
     ) -> Result<Option<u32>, CoreError> {
         let Some(limit) = limit else { return Ok(None) };
         if limit == 0 {
@@ -223,7 +255,7 @@ impl Plan {
     }
 
     pub fn step(&self, name: &str) -> Option<StepId> {
-        self.steps.iter().position(|step| step.name == name).map(|id| id as StepId)
+        self.ids.get(name).copied()
     }
 
     pub fn accepting(&self, ty: TypeId) -> &[StepId] {
@@ -267,9 +299,10 @@ fn check_paths(definition: &Definition) -> Result<(), CoreError> {
         emits.push(types);
     }
     let own = |ty: u32| definition.types[ty as usize].starts_with(ENGINE) && ty != STOP;
-    let emitted: HashSet<u32> = emits.iter().flat_map(|types| types.iter().copied()).chain(definition.external.iter().copied()).collect();
+    let mut emitted = vec![false; definition.types.len()];
+    emits.iter().flat_map(|types| types.iter()).chain(&definition.external).for_each(|ty| emitted[*ty as usize] = true);
     for step in &definition.steps {
-        if let Some(ty) = step.accepts.types().iter().find(|ty| !own(**ty) && !emitted.contains(ty)) {
+        if let Some(ty) = step.accepts.types().iter().find(|ty| !own(**ty) && !emitted[**ty as usize]) {
             let name = &definition.types[*ty as usize];
             return Err(CoreError::step(
                 &step.name,
@@ -292,7 +325,10 @@ fn reaches_stop(definition: &Definition, emits: &[&Vec<TypeId>], own: impl Fn(Ty
     let mut lacks = Vec::with_capacity(emits.len());
     let mut runs = Vec::new();
     for (id, step) in definition.steps.iter().enumerate() {
-        let types: HashSet<u32> = step.accepts.types().iter().copied().collect();
+        let mut types = BTreeSet::new();
+        step.accepts.types().iter().for_each(|ty| {
+            types.insert(*ty);
+        });
         lacks.push(match step.accepts {
             Accepts::All { .. } => types.len(),
             Accepts::Any { .. } => 1,

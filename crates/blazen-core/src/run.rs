@@ -2,6 +2,7 @@
 
 mod collect;
 mod compatible;
+mod entries;
 mod hop;
 mod join;
 mod restore;
@@ -23,9 +24,10 @@ use crate::slab::Slab;
 
 use collect::{Gathered, Given};
 pub use compatible::compatible;
+pub use entries::{CollectEntry, Entry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry};
 use join::JoinState;
-pub use restore::entry;
-pub use save::{Bytes, CollectEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry, add_bytes};
+pub use restore::EventTypes;
+pub use save::{HostEntries, add_bytes, set};
 use scope::Scope;
 use settle::Invocation;
 
@@ -48,7 +50,7 @@ pub struct Place {
 
 /// What stands in the queue: an event, or a fan-out whose branches have all ended.
 #[derive(Clone, Copy)]
-pub struct Entry {
+pub struct Queued {
     /// The commit it came with: dispatch stops at the run's durable mark.
     commit: u64,
     what: What,
@@ -90,7 +92,7 @@ struct Flow {
 pub struct Run {
     flows: Vec<Flow>,
     scopes: Slab<Scope>,
-    queue: VecDeque<Entry>,
+    queue: VecDeque<Queued>,
     invocations: Slab<Invocation>,
     /// How often each payload is held.
     slots: Vec<u32>,
@@ -126,6 +128,7 @@ pub struct Run {
 }
 
 impl Run {
+    #[inline]
     pub fn begin(&mut self, plan: Rc<Plan>, slot: Slot) -> Result<(), CoreError> {
         self.durable = u64::MAX;
         self.scopes.insert(Scope::root(0));
@@ -149,6 +152,7 @@ impl Run {
     }
 
     /// Whether its memory is worth keeping for another run.
+    #[inline]
     pub fn small(&self) -> bool {
         let sizes = [
             self.queue.capacity(),
@@ -161,6 +165,7 @@ impl Run {
         sizes.into_iter().all(|size| size <= SMALL)
     }
 
+    #[inline]
     pub fn reset(&mut self) {
         self.flows.clear();
         self.scopes.clear();
@@ -188,6 +193,7 @@ impl Run {
         self.spill.clear();
     }
 
+    #[inline]
     pub fn handle(&mut self, &[tag, a, b, c]: &Frame, out: &mut Output<'_>) -> Result<(), CoreError> {
         match tag {
             IN_EMIT => self.handle_emit(a as u32, b as u32, c as u32),
@@ -238,6 +244,7 @@ impl Run {
     }
 
     /// An event from outside belongs to the run itself (1.8).
+    #[inline]
     fn handle_external(&mut self, ty: TypeId, slot: Slot, out: &mut Output<'_>) -> Result<(), CoreError> {
         self.hold(slot)?;
         self.keep_keys(slot);
@@ -253,6 +260,7 @@ impl Run {
     }
 
     /// True if the id before this frame has been used; it is used from now on.
+    #[inline]
     fn known_id(&mut self) -> bool {
         self.next_id.take().is_some_and(|id| !self.sent.insert(id))
     }
@@ -262,22 +270,25 @@ impl Run {
         self.next_arrival - 1
     }
 
+    #[inline]
     fn keep_keys(&mut self, slot: Slot) {
         if !self.next_keys.is_empty() {
             self.keys.insert(slot, std::mem::take(&mut self.next_keys));
         }
     }
 
+    #[inline]
     fn enqueue(&mut self, ty: TypeId, slot: Slot, from: StepId, place: Place) {
         if place.scope != ROOT
             && let Some(scope) = self.scopes.get_mut(place.scope)
         {
             scope.live += 1;
         }
-        self.queue.push_back(Entry { commit: self.commit, what: What::Event { ty, slot, from }, place });
+        self.queue.push_back(Queued { commit: self.commit, what: What::Event { ty, slot, from }, place });
     }
 
     /// A payload that the host has just put into this slot.
+    #[inline]
     fn hold(&mut self, slot: Slot) -> Result<(), CoreError> {
         let at = slot as usize;
         let used = self.slots.len();
@@ -293,12 +304,14 @@ impl Run {
         Ok(())
     }
 
+    #[inline]
     fn retain(&mut self, slot: Slot, times: u32) {
         if let Some(count) = self.slots.get_mut(slot as usize) {
             *count += times;
         }
     }
 
+    #[inline]
     fn release(&mut self, slot: Slot, out: &mut Output<'_>) {
         let Some(count) = self.slots.get_mut(slot as usize) else { return };
         *count -= 1;

@@ -7,13 +7,14 @@ mod host;
 mod key;
 mod text;
 
+use std::borrow::Cow;
 use std::hash::Hasher;
 
-use serde::{Deserialize, Serialize};
 use twox_hash::XxHash64;
 
 use crate::error::CoreError;
 use crate::generated::ERR_SNAPSHOT;
+use crate::json::{Fields, Object, Wrong, list, string, write_list};
 use crate::plan::Described;
 
 pub use binary::{is_binary, read};
@@ -29,24 +30,47 @@ const FEATURES: &[&str] = &[];
 /// How keys of raw bytes begin; all other entries hold JSON.
 const BYTES: &str = "bytes/";
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Header {
-    pub format: u32,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
     pub workflow: String,
     pub version: u64,
     pub run_id: String,
-    /// Of the plan: a hash of `steps`.
-    pub fingerprint: String,
     pub steps: Vec<Described>,
     /// Keys of session entries that were left out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped_session: Vec<String>,
     /// Its events have been upgraded since: they count, and not what the steps once accepted.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub migrated: bool,
+}
+
+impl Header {
+    pub fn write(&self) -> String {
+        let mut out = Vec::new();
+        let mut object = Object::new(&mut out);
+        object.number("format", u64::from(FORMAT));
+        if !self.features.is_empty() {
+            object.texts("features", &self.features);
+        }
+        object.text("workflow", &self.workflow);
+        object.number("version", self.version);
+        object.text("runId", &self.run_id);
+        let steps = describe(&self.steps);
+        object.text("fingerprint", &format!("{:016x}", XxHash64::oneshot(0, steps.as_bytes())));
+        object.raw("steps", &steps);
+        if !self.dropped_session.is_empty() {
+            object.texts("droppedSession", &self.dropped_session);
+        }
+        if self.migrated {
+            object.raw("migrated", "true");
+        }
+        object.end();
+        string(out)
+    }
+}
+
+fn describe(steps: &[Described]) -> String {
+    let mut out = Vec::new();
+    write_list(&mut out, steps, |out, step| step.write(out));
+    string(out)
 }
 
 #[derive(Clone, Copy)]
@@ -88,25 +112,39 @@ impl<'a> Snapshot<'a> {
 }
 
 fn header(text: &str) -> Result<Header, CoreError> {
-    #[derive(Deserialize)]
-    struct Needs {
-        format: u64,
-        #[serde(default)]
-        features: Vec<String>,
-    }
-    let needs: Needs = serde_json::from_str(text).map_err(|error| damaged(format!("its header cannot be read: {error}")))?;
-    if needs.format != u64::from(FORMAT) {
-        let newer = if needs.format > u64::from(FORMAT) {
+    let unreadable = |wrong: Wrong| damaged(format!("its header cannot be read: {wrong}"));
+    let mut fields = Fields::read(text).map_err(unreadable)?;
+    let format = fields.number("format").map_err(unreadable)?;
+    if format != u64::from(FORMAT) {
+        let newer = if format > u64::from(FORMAT) {
             "newer than this version of blazen, which reads"
         } else {
             "not one that this version of blazen reads:"
         };
-        return Err(refused(format!("its format {} is {newer} format {FORMAT}", needs.format)));
+        return Err(refused(format!("its format {format} is {newer} format {FORMAT}")));
     }
-    if let Some(unknown) = needs.features.iter().find(|feature| !FEATURES.contains(&feature.as_str())) {
+    let features = fields.texts("features").map_err(unreadable)?;
+    if let Some(unknown) = features.iter().find(|feature| !FEATURES.contains(&&***feature)) {
         return Err(refused(format!("it needs the feature \"{unknown}\", which is newer than this version of blazen")));
     }
-    serde_json::from_str(text).map_err(|error| damaged(format!("its header cannot be read: {error}")))
+    rest_of_header(fields, features).map_err(unreadable)
+}
+
+fn rest_of_header(mut fields: Fields<'_>, features: Vec<Cow<'_, str>>) -> Result<Header, Wrong> {
+    let owned = |texts: Vec<Cow<'_, str>>| texts.into_iter().map(Cow::into_owned).collect();
+    // Of the plan: a hash of `steps`, which say it all.
+    fields.text("fingerprint")?;
+    let header = Header {
+        features: owned(features),
+        workflow: fields.text("workflow")?.into_owned(),
+        version: fields.number("version")?,
+        run_id: fields.text("runId")?.into_owned(),
+        steps: list("steps", fields.required("steps")?)?.into_iter().map(Described::read).collect::<Result<_, _>>()?,
+        dropped_session: owned(fields.texts("droppedSession")?),
+        migrated: fields.flag("migrated")?,
+    };
+    fields.end()?;
+    Ok(header)
 }
 
 /// The hash of one part. The checksum is the sum of those of all parts, so that a change of one entry changes it by as
@@ -121,11 +159,6 @@ fn hash(key: &str, value: Value<'_>) -> u64 {
     hasher.write(&[kind]);
     hasher.write(bytes);
     hasher.finish()
-}
-
-pub fn fingerprint(steps: &[Described]) -> String {
-    let text = serde_json::to_string(steps).unwrap_or_default();
-    format!("{:016x}", XxHash64::oneshot(0, text.as_bytes()))
 }
 
 /// Whether the sum is right and the keys are in order, each once and with a value of its kind.

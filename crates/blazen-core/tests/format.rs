@@ -154,10 +154,8 @@ fn white_space_and_escapes_within_strings_count() {
     refused_as(&changed("\"one two\"", "\"one  two\""), "checksum");
     refused_as(&changed("\"one two\"", "\"one\\u0020two\""), "checksum");
     refused_as(&changed("\"runId\":\"r\"", "\"runId\":\"\\u0072\""), "checksum");
-    refused_as(&changed("\"AQL/\"", "\"AQL\\/\""), "is no text");
-    // A key is what it says, however it is written.
-    let mut core = Core::new();
-    assert_eq!(core.parse(&changed("\"state/word\"", "\"st\\u0061te\\/word\"")), core.parse(text.as_bytes()));
+    refused_as(&changed("\"AQL/\"", "\"AQL\\/\""), "it is not written as it was");
+    refused_as(&changed("\"state/word\"", "\"st\\u0061te\\/word\""), "it is not written as it was");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::{Place, ROOT, Run, ScopeId, Slot};
 use crate::definition::Rest;
 use crate::frame::Output;
 use crate::plan::{Accept, StepId, When};
+use crate::sort::sort;
 
 /// What a collect has gathered and not yet been given.
 #[derive(Default)]
@@ -58,6 +59,7 @@ pub struct Result {
 }
 
 impl Run {
+    #[inline]
     pub(super) fn gather(&mut self, flow: usize, step: StepId, slot: Slot, place: Place, out: &mut Output<'_>) -> Gather {
         let plan = self.flows[flow].plan.clone();
         let Accept::Collect(collect) = &plan.steps[step as usize].accepts else { return Gather::Elsewhere };
@@ -114,6 +116,7 @@ impl Run {
     }
 
     /// Runs a collect with what it has gathered.
+    #[inline]
     fn give(&mut self, flow: usize, step: StepId, place: Place, results: Vec<Result>, out: &mut Output<'_>) {
         let given = self.flows[flow].given.entry(step).or_default();
         given.runs += 1;
@@ -122,6 +125,7 @@ impl Run {
     }
 
     /// A fan-out is over: its collects get what they have not had yet.
+    #[inline]
     pub(super) fn run_collects(&mut self, id: ScopeId, out: &mut Output<'_>) {
         let Some(scope) = self.scopes.get_mut(id) else { return };
         let (flow, opener, outer) = (scope.flow, scope.opener, scope.place);
@@ -139,7 +143,10 @@ impl Run {
             }
             let mut results = gathered.take();
             if collect.when == When::End && !results.is_sorted_by_key(|result| result.branch) {
-                results.sort_by_key(|result| result.branch);
+                let mut order: Vec<(u64, u32)> =
+                    (0..).zip(&results).map(|(at, result)| (u64::from(result.branch) << 32 | u64::from(at), at)).collect();
+                sort(&mut order);
+                results = order.into_iter().map(|(_, at)| results[at as usize]).collect();
             }
             self.give(flow, step, outer, results, out);
         }

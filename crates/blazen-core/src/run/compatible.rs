@@ -1,16 +1,16 @@
 //! Whether a snapshot fits a plan: what waits in it must find its steps, by name. What nothing waits for may have changed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::Slot;
-use super::restore::{EventEntry, entry};
-use super::save::{CollectEntry, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry};
+use super::entries::{CollectEntry, Entry, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry};
+use super::restore::EventTypes;
 use crate::error::CoreError;
 use crate::plan::{Described, Kind, Plan};
 use crate::snapshot::{Snapshot, refused};
 
 /// Whether what waits in the snapshot has its steps in the plan, by name (7.5).
-pub fn compatible(plan: &Plan, snapshot: &Snapshot<'_>) -> Result<(), CoreError> {
+pub fn compatible(plan: &Plan, snapshot: &Snapshot<'_>, types: &EventTypes) -> Result<(), CoreError> {
     let header = &snapshot.header;
     if header.workflow != plan.name {
         return Err(refused(format!("it is of the workflow \"{}\", and this one is \"{}\"", header.workflow, plan.name)));
@@ -24,14 +24,17 @@ pub fn compatible(plan: &Plan, snapshot: &Snapshot<'_>) -> Result<(), CoreError>
             header.version, plan.version
         )));
     }
-    let old: HashMap<&str, &Described> = header.steps.iter().map(|step| (step.name.as_str(), step)).collect();
+    let mut old = BTreeMap::new();
+    for (at, step) in header.steps.iter().enumerate() {
+        old.insert(step.name.clone(), at as u32);
+    }
     let check = |name: &str, waits: &str| -> Result<(), CoreError> {
         let Some(new) = plan.step(name) else {
             return Err(refused(format!("{waits} the step \"{name}\", which the workflow no longer has")));
         };
         let new = &plan.steps[new as usize].described;
-        let Some(old) = old.get(name) else { return Ok(()) };
-        let same_types = header.migrated || new.kind == Kind::Any || sorted(&new.types) == sorted(&old.types);
+        let Some(old) = old.get(name).map(|at| &header.steps[*at as usize]) else { return Ok(()) };
+        let same_types = header.migrated || new.kind == Kind::Any || same(&new.types, &old.types);
         if new.kind != old.kind || new.keyed != old.keyed || new.of != old.of || !same_types {
             return Err(refused(format!(
                 "{waits} the step \"{name}\", which accepts something else now: {} instead of {}",
@@ -41,29 +44,23 @@ pub fn compatible(plan: &Plan, snapshot: &Snapshot<'_>) -> Result<(), CoreError>
         }
         Ok(())
     };
-    let mut types: HashMap<u64, String> = HashMap::new();
-    for event in snapshot.numbered("event") {
-        let (slot, text) = event?;
-        types.insert(slot, entry::<EventEntry<'_>>(&format!("event/{slot}"), text)?.ty.into_owned());
-    }
     let takes = |name: &str, slot: Slot| -> Result<(), CoreError> {
         // Without its event it is damaged, which is told later.
-        let Some(ty) = types.get(&u64::from(slot)) else { return Ok(()) };
+        let Some(ty) = types.of(slot).map(|ty| &types.names[ty]) else { return Ok(()) };
         let new = plan.step(name).map(|id| &plan.steps[id as usize].described);
         if new.is_some_and(|new| new.types.iter().any(|other| other == ty)) {
             return Ok(());
         }
         Err(refused(format!("an event \"{ty}\" waits for the step \"{name}\", which does not accept that type any more")))
     };
-    let mut checked = HashSet::new();
+    let mut checked = vec![false; types.names.len()];
     for queued in snapshot.numbered("queue") {
         let (at, text) = queued?;
-        let read: QueueEntry<'_> = entry(&format!("queue/{at}"), text)?;
+        let read = QueueEntry::read(&format!("queue/{at}"), text)?;
         let Some(slot) = read.event else { continue };
-        let Some(ty) = types.get(&u64::from(slot)) else { continue };
-        if !checked.insert(ty.as_str()) {
-            continue;
-        }
+        let Some(at) = types.of(slot).filter(|ty| !checked[*ty]) else { continue };
+        checked[at] = true;
+        let ty = &types.names[at];
         for step in header.steps.iter().filter(|step| step.types.contains(ty)) {
             check(&step.name, &format!("an event \"{ty}\" in the queue waits for"))?;
             takes(&step.name, slot)?;
@@ -71,7 +68,7 @@ pub fn compatible(plan: &Plan, snapshot: &Snapshot<'_>) -> Result<(), CoreError>
     }
     for invocation in snapshot.numbered("invocation") {
         let (id, text) = invocation?;
-        let read: InvocationEntry<'_> = entry(&format!("invocation/{id}"), text)?;
+        let read = InvocationEntry::read(&format!("invocation/{id}"), text)?;
         check(&read.step, "unsettled work waits for")?;
         if let Some(slot) = read.event {
             takes(&read.step, slot)?;
@@ -79,19 +76,19 @@ pub fn compatible(plan: &Plan, snapshot: &Snapshot<'_>) -> Result<(), CoreError>
     }
     for waiting in snapshot.numbered("join") {
         let (arrival, text) = waiting?;
-        let read: JoinEntry<'_> = entry(&format!("join/{arrival}"), text)?;
+        let read = JoinEntry::read(&format!("join/{arrival}"), text)?;
         check(&read.step, "a set that is not complete waits for")?;
         takes(&read.step, read.event)?;
     }
     for result in snapshot.numbered("collect") {
         let (arrival, text) = result?;
-        let read: CollectEntry<'_> = entry(&format!("collect/{arrival}"), text)?;
+        let read = CollectEntry::read(&format!("collect/{arrival}"), text)?;
         check(&read.step, "what was collected waits for")?;
         takes(&read.step, read.event)?;
     }
     for scope in snapshot.numbered("scope") {
         let (id, text) = scope?;
-        let read: ScopeEntry<'_> = entry(&format!("scope/{id}"), text)?;
+        let read = ScopeEntry::read(&format!("scope/{id}"), text)?;
         check(&read.step, "an open fan-out belongs to")?;
         for collect in header.steps.iter().filter(|step| step.of.as_deref() == Some(&*read.step)) {
             check(&collect.name, "an open fan-out is to be collected by")?;
@@ -100,10 +97,10 @@ pub fn compatible(plan: &Plan, snapshot: &Snapshot<'_>) -> Result<(), CoreError>
     Ok(())
 }
 
-fn sorted(types: &[String]) -> Vec<&String> {
-    let mut types: Vec<&String> = types.iter().collect();
-    types.sort();
-    types
+/// In any order.
+fn same(new: &[String], old: &[String]) -> bool {
+    let count = |types: &[String], ty: &String| types.iter().filter(|other| *other == ty).count();
+    new.len() == old.len() && new.iter().all(|ty| count(new, ty) == count(old, ty))
 }
 
 fn tell(step: &Described) -> String {

@@ -1,21 +1,19 @@
 //! A run from the entries of a snapshot, whose bytes nobody vouches for: all numbers are checked, and what the writer left
 //! out is counted anew. Either the whole run stands, or none of it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::collect::{Gathered, Given, Result as Collected};
+use super::entries::{CollectEntry, Entry as _, EventEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RunEntry, ScopeEntry};
 use super::join::Waiting;
-use super::save::{CollectEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RunEntry, ScopeEntry};
 use super::scope::{Scope, State as ScopeState};
 use super::settle::{Input, Invocation, State};
-use super::{Entry, Flow, NOBODY, Place, Pool, ROOT, Run, ScopeId, Slot, What};
+use super::{Flow, NOBODY, Place, Pool, Queued, ROOT, Run, ScopeId, Slot, What};
 use crate::error::CoreError;
 use crate::plan::{Accept, Plan, StepId, TypeId};
 use crate::snapshot::{Snapshot, damaged, number};
+use crate::sort::sort;
 
 /// Numbers that stand for places in memory: larger ones are a mistake, and would cost what they name.
 const MOST: u64 = 1 << 22;
@@ -25,39 +23,61 @@ const MOST_OF_ALL: u32 = 1 << 30;
 
 type Restored<T> = Result<T, CoreError>;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EventEntry<'a> {
-    #[serde(rename = "type", borrow)]
-    pub ty: std::borrow::Cow<'a, str>,
-    #[serde(borrow, rename = "payload")]
-    _payload: &'a RawValue,
+/// The type of each event in a snapshot.
+pub struct EventTypes {
+    pub names: Vec<String>,
+    /// Places among the names; NOBODY: nothing is there.
+    by_slot: Vec<u32>,
+}
+
+impl EventTypes {
+    pub fn read(snapshot: &Snapshot<'_>) -> Restored<Self> {
+        let mut types = Self { names: Vec::new(), by_slot: Vec::new() };
+        let mut known = BTreeMap::new();
+        for event in snapshot.numbered("event") {
+            let (slot, text) = event?;
+            let read = EventEntry::read(&format!("event/{slot}"), text)?;
+            if slot >= MOST_SLOTS {
+                return Err(damaged(format!("{slot} is no slot of an event")));
+            }
+            let name = known.get(&*read.ty).copied().unwrap_or_else(|| {
+                types.names.push(read.ty.to_string());
+                known.insert(read.ty.to_string(), types.names.len() as u32 - 1);
+                types.names.len() as u32 - 1
+            });
+            types.by_slot.resize(slot as usize, NOBODY);
+            types.by_slot.push(name);
+        }
+        Ok(types)
+    }
+
+    /// By slot: the type's place among the names.
+    pub fn of(&self, slot: Slot) -> Option<usize> {
+        self.by_slot.get(slot as usize).filter(|name| **name != NOBODY).map(|name| *name as usize)
+    }
 }
 
 /// What the entries say, before it is put together.
 struct Reading<'a> {
     snapshot: &'a Snapshot<'a>,
     plan: Rc<Plan>,
-    types: HashMap<Slot, TypeId>,
+    /// By slot; NOBODY: nothing is there.
+    types: Vec<TypeId>,
     queue_end: u64,
     run: Run,
 }
 
-pub fn entry<'a, T: Deserialize<'a>>(key: &str, text: &'a str) -> Restored<T> {
-    serde_json::from_str(text).map_err(|error| damaged(format!("the entry \"{key}\" cannot be read: {error}")))
-}
-
 impl Run {
     /// The run of a snapshot that fits the plan (see `compatible`).
-    pub fn restore(plan: Rc<Plan>, snapshot: &Snapshot<'_>) -> Restored<Box<Self>> {
+    pub fn restore(plan: Rc<Plan>, snapshot: &Snapshot<'_>, types: &EventTypes) -> Restored<Box<Self>> {
         // Nothing is dispatched before the host has told the keys of queued events, in as many exchanges as it takes.
         let mut run = Self { durable: u64::MAX, restored: true, paused: true, ..Self::default() };
         let pools = plan.limits.iter().map(|_| Pool::default()).collect();
         let whole = plan.whole.iter().map(|_| Gathered::default()).collect();
         run.flows.push(Flow { plan: plan.clone(), pools, joins: BTreeMap::new(), whole, given: BTreeMap::new() });
-        let mut reading = Reading { snapshot, plan, types: HashMap::new(), queue_end: 0, run };
+        let mut reading = Reading { snapshot, plan, types: Vec::new(), queue_end: 0, run };
         reading.counters()?;
-        reading.events()?;
+        reading.events(types);
         reading.scopes()?;
         reading.invocations()?;
         reading.queue()?;
@@ -72,7 +92,7 @@ impl Run {
 impl Reading<'_> {
     fn counters(&mut self) -> Restored<()> {
         let text = self.snapshot.get("run").ok_or_else(|| damaged("the entry \"run\" is missing"))?;
-        let RunEntry { invocations, scopes, arrivals, queue } = entry("run", text)?;
+        let RunEntry { invocations, scopes, arrivals, queue } = RunEntry::read("run", text)?;
         // They only ever grow: a run never comes near the ends of what they can count.
         let most = 1 << 53;
         if [invocations, scopes, arrivals, queue.0, queue.1].iter().any(|count| *count > most) {
@@ -90,27 +110,24 @@ impl Reading<'_> {
         self.plan.step(name).ok_or_else(|| damaged(format!("the entry \"{key}\" names a step \"{name}\" that there is not")))
     }
 
-    fn events(&mut self) -> Restored<()> {
-        let ids: HashMap<&str, TypeId> = self.plan.types.iter().enumerate().map(|(id, name)| (name.as_str(), id as TypeId)).collect();
-        for event in self.snapshot.numbered("event") {
-            let (slot, text) = event?;
-            let read: EventEntry<'_> = entry(&format!("event/{slot}"), text)?;
-            if slot >= MOST_SLOTS {
-                return Err(damaged(format!("{slot} is no slot of an event")));
-            }
-            let ty = ids.get(read.ty.as_ref()).map_or(self.plan.types.len() as TypeId, |id| *id);
-            self.types.insert(slot as Slot, ty);
-            // Held by nobody so far; `hold_event` counts.
-            let at = slot as usize;
-            if self.run.slots.len() <= at {
-                self.run.slots.resize(at + 1, 0);
-            }
+    fn events(&mut self, types: &EventTypes) {
+        let mut ids = BTreeMap::new();
+        for (id, name) in self.plan.types.iter().enumerate() {
+            ids.insert(name.clone(), id as TypeId);
         }
-        Ok(())
+        let unknown = self.plan.types.len() as TypeId;
+        let known: Vec<TypeId> = types.names.iter().map(|name| ids.get(name).map_or(unknown, |id| *id)).collect();
+        self.types = types.by_slot.iter().map(|name| known.get(*name as usize).map_or(NOBODY, |id| *id)).collect();
+        // Held by nobody so far; `hold_event` counts.
+        self.run.slots.resize(self.types.len(), 0);
     }
 
     fn hold_event(&mut self, key: &str, slot: Slot) -> Restored<TypeId> {
-        let ty = self.types.get(&slot).ok_or_else(|| damaged(format!("the entry \"{key}\" names the event {slot} that there is not")))?;
+        let ty = self
+            .types
+            .get(slot as usize)
+            .filter(|ty| **ty != NOBODY)
+            .ok_or_else(|| damaged(format!("the entry \"{key}\" names the event {slot} that there is not")))?;
         self.run.slots[slot as usize] += 1;
         Ok(*ty)
     }
@@ -120,9 +137,9 @@ impl Reading<'_> {
         for scope in self.snapshot.numbered("scope") {
             let (id, text) = scope?;
             let key = format!("scope/{id}");
-            let read: ScopeEntry<'_> = entry(&key, text)?;
+            let read = ScopeEntry::read(&key, text)?;
             let opener = self.step(&key, &read.step)?;
-            if read.place.is_some_and(|(around, _)| around == ROOT)
+            if read.place.is_some_and(|place| place.scope == ROOT)
                 || id == 0
                 || id >= MOST
                 || read.opened == 0
@@ -150,7 +167,7 @@ impl Reading<'_> {
         let mut order: Vec<(u64, ScopeId)> = scopes.iter().map(|(id, scope)| (scope.opened, *id)).collect();
         self.run.scopes.restore(scopes);
         // A parent was opened before its children: so there is no circle.
-        order.sort_unstable();
+        sort(&mut order);
         for (opened, id) in order.into_iter().filter(|(_, id)| *id != ROOT) {
             let around = self.run.scopes.get(id).map_or(ROOT, |scope| scope.place.scope);
             let parent = self.run.scopes.get(around).filter(|parent| parent.opened < opened);
@@ -162,7 +179,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn place(&self, key: &str, at: Option<(ScopeId, u32)>) -> Restored<Place> {
+    fn place(&self, key: &str, at: Option<Place>) -> Restored<Place> {
         let place = place(at);
         match self.run.scopes.get(place.scope) {
             // The run itself has no branches: what is in none has no place.
@@ -177,7 +194,7 @@ impl Reading<'_> {
         for invocation in self.snapshot.numbered("invocation") {
             let (id, text) = invocation?;
             let key = format!("invocation/{id}");
-            let read: InvocationEntry<'_> = entry(&key, text)?;
+            let read = InvocationEntry::read(&key, text)?;
             let step = self.step(&key, &read.step)?;
             if id >= MOST || read.seq >= self.run.next_seq || read.attempts > MOST_OF_ALL || read.yields > MOST_OF_ALL {
                 return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
@@ -235,7 +252,7 @@ impl Reading<'_> {
             ));
         }
         self.run.invocations.restore(found);
-        order.sort_unstable();
+        sort(&mut order);
         if order.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(damaged("two invocations have one number"));
         }
@@ -282,7 +299,7 @@ impl Reading<'_> {
             if at != next {
                 return Err(damaged(format!("the entry \"queue/{next}\" is missing")));
             }
-            let read: QueueEntry<'_> = entry(&key, text)?;
+            let read = QueueEntry::read(&key, text)?;
             let entry = match (read.event, read.close) {
                 (Some(slot), None) => {
                     let ty = self.hold_event(&key, slot)?;
@@ -297,13 +314,13 @@ impl Reading<'_> {
                         }
                         scope.live += 1;
                     }
-                    Entry { commit: 0, what: What::Event { ty, slot, from }, place }
+                    Queued { commit: 0, what: What::Event { ty, slot, from }, place }
                 }
                 (None, Some(id)) => {
                     let scope =
                         self.run.scopes.get_mut(id).filter(|scope| id != ROOT && scope.held == 0 && scope.state != ScopeState::Open);
                     scope.ok_or_else(|| damaged(format!("the entry \"{key}\" closes a fan-out that cannot be closed")))?.held = 1;
-                    Entry { commit: 0, what: What::Close, place: Place { scope: id, branch: 0 } }
+                    Queued { commit: 0, what: What::Close, place: Place { scope: id, branch: 0 } }
                 }
                 _ => return Err(damaged(format!("the entry \"{key}\" is neither an event nor an end"))),
             };
@@ -321,7 +338,7 @@ impl Reading<'_> {
         for waiting in self.snapshot.numbered("join") {
             let (arrival, text) = waiting?;
             let key = format!("join/{arrival}");
-            let read: JoinEntry<'_> = entry(&key, text)?;
+            let read = JoinEntry::read(&key, text)?;
             let step = self.step(&key, &read.step)?;
             let ty = self.hold_event(&key, read.event)?;
             let Accept::Join(join) = &plan.steps[step as usize].accepts else {
@@ -329,7 +346,7 @@ impl Reading<'_> {
             };
             let port = join.ports.iter().position(|(of, _)| *of == ty);
             let port = port.ok_or_else(|| damaged(format!("the entry \"{key}\" is an event that the join does not take")))?;
-            if join.keyed != read.key.is_some() || read.key.is_some_and(|key| key < 0) || arrival >= self.run.next_arrival {
+            if join.keyed != read.key.is_some() || read.key.is_some_and(|key| key > MOST_OF_ALL) || arrival >= self.run.next_arrival {
                 return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
             }
             if let Some(id) = read.key
@@ -340,7 +357,7 @@ impl Reading<'_> {
             let place = self.place(&key, read.place)?;
             self.run.hold_scope(place.scope);
             let sets = &mut self.run.flows[0].joins.entry(step).or_default().sets;
-            let lines = sets.entry(read.key.unwrap_or(0)).or_insert_with(|| vec![Default::default(); join.ports.len()]);
+            let lines = sets.entry(read.key.unwrap_or(0) as i32).or_insert_with(|| vec![Default::default(); join.ports.len()]);
             lines[port].push_back(Waiting { arrival, slot: read.event, place });
         }
         Ok(())
@@ -351,16 +368,16 @@ impl Reading<'_> {
         for result in self.snapshot.numbered("collect") {
             let (arrival, text) = result?;
             let key = format!("collect/{arrival}");
-            let read: CollectEntry<'_> = entry(&key, text)?;
+            let read = CollectEntry::read(&key, text)?;
             let step = self.step(&key, &read.step)?;
             self.hold_event(&key, read.event)?;
             let gathered = match (&plan.steps[step as usize].accepts, read.place) {
                 (Accept::Collect(collect), None) if collect.of.is_none() => self.run.flows[0].whole.get_mut(collect.place),
-                (Accept::Collect(collect), Some((id, _))) => {
+                (Accept::Collect(collect), Some(Place { scope, .. })) => {
                     let scope = self
                         .run
                         .scopes
-                        .get_mut(id)
+                        .get_mut(scope)
                         .filter(|scope| collect.of == Some(scope.opener) && scope.state != ScopeState::Cancelled);
                     scope.and_then(|scope| scope.gathered.get_mut(collect.place))
                 }
@@ -370,16 +387,16 @@ impl Reading<'_> {
             if arrival >= self.run.next_arrival {
                 return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
             }
-            gathered.results.push(Collected { arrival, branch: read.place.map_or(0, |(_, branch)| branch), slot: read.event });
+            gathered.results.push(Collected { arrival, branch: read.place.map_or(0, |place| place.branch), slot: read.event });
         }
         for (name, text) in self.snapshot.section("given") {
-            let GivenEntry { runs, events } = entry(&format!("given/{name}"), text)?;
-            if runs.max(events) > MOST_OF_ALL as usize {
+            let GivenEntry { runs, events } = GivenEntry::read(&format!("given/{name}"), text)?;
+            if runs.max(events) > MOST_OF_ALL {
                 return Err(damaged(format!("the entry \"given/{name}\" has a number that cannot be")));
             }
             // What a step that is gone was given matters to nobody.
             let Some(step) = plan.step(name) else { continue };
-            self.run.flows[0].given.insert(step, Given { runs, results: events });
+            self.run.flows[0].given.insert(step, Given { runs: runs as usize, results: events as usize });
             if let Accept::Collect(collect) = &plan.steps[step as usize].accepts
                 && collect.of.is_none()
             {
@@ -400,7 +417,7 @@ impl Reading<'_> {
                 }
             }
         }
-        match self.run.slots.iter().enumerate().find(|(slot, count)| **count == 0 && self.types.contains_key(&(*slot as Slot))) {
+        match self.run.slots.iter().enumerate().find(|(slot, count)| **count == 0 && self.types[*slot] != NOBODY) {
             Some((slot, _)) => Err(damaged(format!("nothing refers to the entry \"event/{slot}\""))),
             None => Ok(()),
         }
@@ -409,12 +426,14 @@ impl Reading<'_> {
     /// Lists the children of each scope and counts what lives in it and what keeps its record.
     fn count_scopes(&mut self) -> Restored<()> {
         let mut order: Vec<(u64, ScopeId)> = self.run.scopes.iter().map(|(id, scope)| (scope.opened, id)).collect();
-        order.sort_unstable();
+        sort(&mut order);
         if order.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(damaged("two fan-outs have one number"));
         }
-        let closing: HashSet<ScopeId> =
-            self.run.queue.iter().filter(|entry| matches!(entry.what, What::Close)).map(|entry| entry.place.scope).collect();
+        let mut closing = BTreeSet::new();
+        for entry in self.run.queue.iter().filter(|entry| matches!(entry.what, What::Close)) {
+            closing.insert(entry.place.scope);
+        }
         for &(_, id) in order.iter().filter(|(_, id)| *id != ROOT) {
             let Some((around, state)) = self.run.scopes.get(id).map(|scope| (scope.place.scope, scope.state)) else { continue };
             let detached = state == ScopeState::Cancelled || (state == ScopeState::Ended && !closing.contains(&id));
@@ -454,6 +473,6 @@ impl Reading<'_> {
     }
 }
 
-fn place(at: Option<(ScopeId, u32)>) -> Place {
-    at.map_or(Place { scope: ROOT, branch: 0 }, |(scope, branch)| Place { scope, branch })
+fn place(at: Option<Place>) -> Place {
+    at.unwrap_or(Place { scope: ROOT, branch: 0 })
 }

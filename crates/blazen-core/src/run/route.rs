@@ -2,7 +2,7 @@
 
 use super::collect::Gather;
 use super::settle::Input;
-use super::{Entry, NOBODY, Place, ROOT, Run, Slot, What};
+use super::{NOBODY, Place, Queued, ROOT, Run, Slot, What};
 use crate::definition::Unhandled;
 use crate::error::CoreError;
 use crate::frame::{NONE, Output};
@@ -11,6 +11,7 @@ use crate::plan::{Accept, Plan, STOP, StepId, TypeId};
 
 impl Run {
     /// Dispatches until the queue is empty, the durable mark is reached, or the host has enough to do.
+    #[inline]
     pub(crate) fn route(&mut self, out: &mut Output<'_>) {
         self.more = false;
         if self.paused {
@@ -24,7 +25,7 @@ impl Run {
                 self.more = true;
                 return;
             }
-            let Some(&Entry { commit, what, place }) = self.queue.front() else {
+            let Some(&Queued { commit, what, place }) = self.queue.front() else {
                 if self.live > 0 || !self.settle_quiet(out) {
                     return;
                 }
@@ -42,6 +43,7 @@ impl Run {
         }
     }
 
+    #[inline]
     fn route_event(&mut self, ty: TypeId, slot: Slot, from: StepId, place: Place, out: &mut Output<'_>) {
         let mut flow = 0;
         if place.scope != ROOT {
@@ -64,6 +66,7 @@ impl Run {
         self.route_to_several(flow, ty, slot, from, place, out);
     }
 
+    #[inline]
     fn route_to_several(&mut self, flow: usize, ty: TypeId, slot: Slot, from: StepId, place: Place, out: &mut Output<'_>) {
         let plan = self.flows[flow].plan.clone();
         // The queue holds the event once; so does each step that takes it.
@@ -119,6 +122,7 @@ impl Run {
     }
 
     /// Nothing is queued or running. False if that is all there is to do for now.
+    #[inline]
     fn settle_quiet(&mut self, out: &mut Output<'_>) -> bool {
         if self.collect_whole(0, out) {
             return true;

@@ -2,155 +2,74 @@
 //! lives in a scope, the lists of neighbours.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
-use super::scope::State as ScopeState;
+use super::entries::{CollectEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RunEntry, ScopeEntry, place_of};
 use super::settle::{Input, State};
-use super::{NOBODY, Place, ROOT, Run, ScopeId, Slot, What};
+use super::{NOBODY, Place, Run, Slot, What};
 use crate::error::CoreError;
-use crate::plan::{Described, StepId};
-use crate::snapshot::{Builder, FORMAT, Header, fingerprint};
+use crate::json::{Fields, Wrong, list, number, small, text};
+use crate::plan::StepId;
+use crate::snapshot::{Builder, Header};
 
 /// By the key of what holds them: the lengths of pieces of a blob, one after the other.
-pub type Bytes<'a> = Vec<(Cow<'a, str>, Vec<usize>)>;
+pub type Bytes<'a> = Vec<(Cow<'a, str>, Vec<u32>)>;
 
 /// What the host adds: names, events, and entries of its own.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Document<'a> {
+struct Document<'a> {
     run_id: String,
-    #[serde(default)]
     dropped_session: Vec<String>,
-    /// Invocations that have a command and were not called yet.
-    #[serde(default)]
-    unbegun: Vec<u32>,
-    /// The slots of `events`.
-    #[serde(default)]
-    slots: Vec<Slot>,
-    #[serde(borrow, default)]
-    events: Vec<&'a RawValue>,
-    #[serde(borrow, default)]
-    entries: Vec<(Cow<'a, str>, &'a RawValue)>,
-    #[serde(borrow, default)]
-    bytes: Bytes<'a>,
+    /// Invocations that have a command and were not called yet, in order.
+    unbegun: BTreeSet<u32>,
+    host: HostEntries<'a>,
     /// A member to leave out, so that a test can show that it would be missed.
-    #[serde(default)]
     omit: String,
 }
 
-#[derive(Serialize, Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-pub struct RunEntry {
-    /// Numbers of the next invocation, the latest fan-out and the next arrival; places of the queue's head and end.
-    pub invocations: u64,
-    pub scopes: u64,
-    pub arrivals: u64,
-    pub queue: (u64, u64),
+/// Entries that the host has written: events by slot, others by key, and raw bytes.
+pub struct HostEntries<'a> {
+    pub slots: Vec<Slot>,
+    pub events: Vec<&'a str>,
+    pub entries: Vec<(Cow<'a, str>, &'a str)>,
+    pub bytes: Bytes<'a>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QueueEntry<'a> {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<Slot>,
-    /// The step that emitted it.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<(ScopeId, u32)>,
-    /// A fan-out whose branches have all ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub close: Option<ScopeId>,
+impl<'a> HostEntries<'a> {
+    pub fn read(fields: &mut Fields<'a>) -> Result<Self, Wrong> {
+        let pairs = |name: &str, pairs: Vec<&'a str>| -> Result<Vec<(Cow<'a, str>, &'a str)>, Wrong> {
+            let pair = |raw| match list(name, raw)?[..] {
+                [key, value] => Ok((text(name, key)?, value)),
+                _ => Err(format!("\"{name}\" has what is no pair")),
+            };
+            pairs.into_iter().map(pair).collect()
+        };
+        let lengths = |raw| list("bytes", raw)?.into_iter().map(|raw| small("bytes", number("bytes", raw)?)).collect::<Result<_, Wrong>>();
+        let read = Self {
+            slots: fields.smalls("slots")?,
+            events: fields.list("events")?,
+            entries: pairs("entries", fields.list("entries")?)?,
+            bytes: pairs("bytes", fields.list("bytes")?)?
+                .into_iter()
+                .map(|(key, raw)| Ok((key, lengths(raw)?)))
+                .collect::<Result<_, Wrong>>()?,
+        };
+        if read.slots.len() == read.events.len() { Ok(read) } else { Err("there are events without slots".to_owned()) }
+    }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InvocationEntry<'a> {
-    pub seq: u64,
-    #[serde(borrow)]
-    pub step: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "is_running")]
-    pub state: State,
-    /// How often it has begun.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub attempts: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<Slot>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub events: Option<Vec<Slot>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<(ScopeId, u32)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fan: Option<ScopeId>,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub yields: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScopeEntry<'a> {
-    pub opened: u64,
-    /// The step that opened it.
-    #[serde(borrow)]
-    pub step: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "is_open")]
-    pub state: ScopeState,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<(ScopeId, u32)>,
-    /// How many it has had.
-    pub branches: u32,
-    /// Collects that had what they wait for.
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
-    pub done: Vec<Cow<'a, str>>,
-}
-
-/// An event in a join.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JoinEntry<'a> {
-    #[serde(borrow)]
-    pub step: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<i32>,
-    pub event: Slot,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<(ScopeId, u32)>,
-}
-
-/// An event in a collect.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CollectEntry<'a> {
-    #[serde(borrow)]
-    pub step: Cow<'a, str>,
-    pub event: Slot,
-    /// The fan-out and branch; none: of the whole run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<(ScopeId, u32)>,
-}
-
-/// What a collect was given so far.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GivenEntry {
-    pub runs: usize,
-    pub events: usize,
-}
-
-fn is_running(state: &State) -> bool {
-    *state == State::Running
-}
-fn is_open(state: &ScopeState) -> bool {
-    *state == ScopeState::Open
-}
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-fn place_of(place: Place) -> Option<(ScopeId, u32)> {
-    (place.scope != ROOT).then_some((place.scope, place.branch))
+impl<'a> Document<'a> {
+    fn read(text: &'a str) -> Result<Self, Wrong> {
+        let mut fields = Fields::read(text)?;
+        let document = Self {
+            run_id: fields.text("runId")?.into_owned(),
+            dropped_session: fields.texts("droppedSession")?.into_iter().map(Cow::into_owned).collect(),
+            unbegun: set(&fields.smalls("unbegun")?),
+            host: HostEntries::read(&mut fields)?,
+            omit: fields.maybe_text("omit")?.map_or_else(String::new, Cow::into_owned),
+        };
+        fields.end()?;
+        Ok(document)
+    }
 }
 
 impl Run {
@@ -159,24 +78,22 @@ impl Run {
         if !self.staged.is_empty() || !self.spill.is_empty() || !self.next_keys.is_empty() || self.next_id.is_some() || self.over {
             return Err(CoreError::internal("a run cannot be stored in the middle of an exchange"));
         }
-        let document: Document<'_> = read_document(document)?;
+        let document = Document::read(document)
+            .map_err(|wrong| CoreError::internal(format!("the host's part of a snapshot cannot be read: {wrong}")))?;
         let mut builder = Builder::omitting(document.omit.clone());
         let plan = &self.flows[0].plan;
-        let steps: Vec<Described> = plan.steps.iter().map(|step| step.described.clone()).collect();
         let header = Header {
-            format: FORMAT,
             features: Vec::new(),
             workflow: plan.name.clone(),
             version: plan.version,
             run_id: document.run_id.clone(),
-            fingerprint: fingerprint(&steps),
-            steps,
+            steps: plan.steps.iter().map(|step| step.described.clone()).collect(),
             dropped_session: document.dropped_session.clone(),
             migrated: false,
         };
         self.save_own(&document, &mut builder);
         self.save_events(&document, &mut builder)?;
-        add_bytes(&document.bytes, blob, &mut builder)?;
+        add_bytes(&document.host.bytes, blob, &mut builder)?;
         Ok(builder.finish(&header))
     }
 
@@ -193,7 +110,6 @@ impl Run {
             queue: (self.queue_head, self.queue_head + self.queue.len() as u64),
         };
         builder.named("run", &run);
-        let unbegun: HashSet<u32> = document.unbegun.iter().copied().collect();
         for (at, entry) in self.queue.iter().enumerate() {
             let queued = match entry.what {
                 What::Close => QueueEntry { event: None, from: None, place: None, close: Some(entry.place.scope) },
@@ -205,7 +121,7 @@ impl Run {
             builder.numbered("queue", self.queue_head + at as u64, &queued);
         }
         for (id, invocation) in self.invocations.iter() {
-            let unbegun = u32::from(unbegun.contains(&id));
+            let unbegun = u32::from(document.unbegun.contains(&id));
             let (event, events) = match &invocation.input {
                 Input::One(slot) => (Some(*slot), None),
                 Input::Set(_) if invocation.state == State::Withdrawn => (None, None),
@@ -239,7 +155,11 @@ impl Run {
             builder.numbered("scope", u64::from(id), &entry);
             for (step, gathered) in collects.iter().zip(&scope.gathered) {
                 for result in &gathered.results {
-                    let entry = CollectEntry { step: self.name(*step), event: result.slot, place: Some((id, result.branch)) };
+                    let entry = CollectEntry {
+                        step: self.name(*step),
+                        event: result.slot,
+                        place: Some(Place { scope: id, branch: result.branch }),
+                    };
                     builder.numbered("collect", result.arrival, &entry);
                 }
             }
@@ -253,27 +173,24 @@ impl Run {
             let keyed = flow.plan.steps[*step as usize].described.keyed;
             for (key, lines) in &state.sets {
                 for waiting in lines.iter().flatten() {
-                    let key = keyed.then_some(*key);
+                    let key = keyed.then_some(*key as u32);
                     let entry = JoinEntry { step: self.name(*step), key, event: waiting.slot, place: place_of(waiting.place) };
                     builder.numbered("join", waiting.arrival, &entry);
                 }
             }
         }
         for (step, given) in &flow.given {
-            builder.named(&format!("given/{}", self.name(*step)), &GivenEntry { runs: given.runs, events: given.results });
+            builder.named(&format!("given/{}", self.name(*step)), &GivenEntry { runs: given.runs as u32, events: given.results as u32 });
         }
     }
 
     /// The host's entries: those of events that the run holds, of keys and ids it knows, and the host's own.
     fn save_events(&self, document: &Document<'_>, builder: &mut Builder) -> Result<(), CoreError> {
-        if document.slots.len() != document.events.len() {
-            return Err(CoreError::internal("the host gave events without slots"));
-        }
         let mut held = self.slots.iter().filter(|count| **count > 0).count();
-        for (slot, event) in document.slots.iter().zip(&document.events) {
+        for (slot, event) in document.host.slots.iter().zip(&document.host.events) {
             if self.slots.get(*slot as usize).is_some_and(|count| *count > 0) {
                 held -= 1;
-                builder.raw_numbered("event", u64::from(*slot), event.get());
+                builder.raw_numbered("event", u64::from(*slot), event);
             }
         }
         if held > 0 {
@@ -281,29 +198,38 @@ impl Run {
         }
         let flow = &self.flows[0];
         let keyed = flow.joins.iter().filter(|(step, _)| flow.plan.steps[**step as usize].described.keyed);
-        let keys: HashSet<i32> = keyed.flat_map(|(_, state)| state.sets.keys().copied()).collect();
-        for (name, value) in &document.entries {
+        let mut keys = BTreeSet::new();
+        keyed.flat_map(|(_, state)| state.sets.keys()).for_each(|key| {
+            keys.insert(*key as u32);
+        });
+        for (name, value) in &document.host.entries {
             let known = match name.split_once('/') {
-                Some(("key", id)) => id.parse().is_ok_and(|id: i32| keys.contains(&id)),
+                Some(("key", id)) => id.parse().is_ok_and(|id: u32| keys.contains(&id)),
                 Some(("sent", id)) => id.parse().is_ok_and(|id: u32| self.sent.contains(&id)),
                 _ => true,
             };
             if known {
-                builder.raw(name, value.get());
+                builder.raw(name, value);
             }
         }
         Ok(())
     }
 }
 
-fn read_document(text: &str) -> Result<Document<'_>, CoreError> {
-    serde_json::from_str(text).map_err(|error| CoreError::internal(format!("the host's part of a snapshot cannot be read: {error}")))
+/// Inserted one by one: collecting would bring a sort of its own.
+pub fn set(numbers: &[u32]) -> BTreeSet<u32> {
+    let mut set = BTreeSet::new();
+    for number in numbers {
+        set.insert(*number);
+    }
+    set
 }
 
 pub fn add_bytes(pieces: &Bytes<'_>, mut blob: &[u8], builder: &mut Builder) -> Result<(), CoreError> {
     for (key, lengths) in pieces {
         for (at, length) in lengths.iter().enumerate() {
-            let (piece, rest) = blob.split_at_checked(*length).ok_or_else(|| CoreError::internal("the host gave too few bytes"))?;
+            let (piece, rest) =
+                blob.split_at_checked(*length as usize).ok_or_else(|| CoreError::internal("the host gave too few bytes"))?;
             builder.bytes(&format!("bytes/{key}/{at}"), piece);
             blob = rest;
         }

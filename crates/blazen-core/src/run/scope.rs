@@ -1,16 +1,12 @@
 //! Fan-outs: a tree of scopes. What descends from a branch belongs to it; a scope with nothing live in it is over.
 
-use serde::{Deserialize, Serialize};
-
 use super::collect::Gathered;
-use super::{Entry, InvocationId, NOBODY, Place, ROOT, Run, ScopeId, What};
+use super::{InvocationId, NOBODY, Place, Queued, ROOT, Run, ScopeId, What};
 use crate::frame::Output;
 use crate::plan::StepId;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    #[default]
     Open,
     /// Nothing lives in it any more; its Close stands in the queue, or it has been closed.
     Ended,
@@ -67,6 +63,7 @@ impl Scope {
 
 impl Run {
     /// Opens a fan-out; it is live until its opener settles, whatever its branches do.
+    #[inline]
     pub(super) fn open(&mut self, flow: usize, opener: StepId, generator: InvocationId, place: Place, collects: usize) -> ScopeId {
         let (depth, next) = self.scopes.get(place.scope).map_or((0, NOBODY), |parent| (parent.depth, parent.children));
         let gathered = (0..collects).map(|_| Gathered::default()).collect();
@@ -94,17 +91,20 @@ impl Run {
     }
 
     /// The place of the next branch of a fan-out.
+    #[inline]
     pub(super) fn branch(&mut self, fan: ScopeId) -> Place {
         let Some(scope) = self.scopes.get_mut(fan) else { return Place { scope: ROOT, branch: 0 } };
         scope.next_branch += 1;
         Place { scope: fan, branch: scope.next_branch - 1 }
     }
 
+    #[inline]
     pub(super) fn is_cancelled(&self, scope: ScopeId) -> bool {
         self.scopes.get(scope).is_none_or(|scope| scope.state == State::Cancelled)
     }
 
     /// Something in the scope has ended.
+    #[inline]
     pub(super) fn leave(&mut self, id: ScopeId) {
         // The root is never over before the run is, so nothing counts what lives in it.
         if id == ROOT {
@@ -118,13 +118,14 @@ impl Run {
         if scope.state == State::Open {
             scope.state = State::Ended;
             scope.held += 1;
-            self.queue.push_back(Entry { commit: self.commit, what: What::Close, place: Place { scope: id, branch: 0 } });
+            self.queue.push_back(Queued { commit: self.commit, what: What::Close, place: Place { scope: id, branch: 0 } });
         } else {
             self.free_scope(id);
         }
     }
 
     /// The invocation that opened the fan-out gives no further branches.
+    #[inline]
     pub(super) fn leave_generator(&mut self, id: ScopeId) {
         if let Some(scope) = self.scopes.get_mut(id) {
             scope.generator = NOBODY;
@@ -146,6 +147,7 @@ impl Run {
     }
 
     /// Frees the record of a scope that is over and that nothing refers to; then perhaps those around it.
+    #[inline]
     fn free_scope(&mut self, mut id: ScopeId) {
         while let Some(scope) = self.scopes.get(id) {
             if scope.live > 0 || scope.held > 0 || scope.state == State::Open || scope.opener == NOBODY {
@@ -161,6 +163,7 @@ impl Run {
     }
 
     /// All branches have ended: what the collects have becomes theirs, in the branch that the fan-out was opened in.
+    #[inline]
     pub(super) fn close(&mut self, id: ScopeId, out: &mut Output<'_>) {
         if !self.is_cancelled(id) {
             self.run_collects(id, out);
@@ -170,6 +173,7 @@ impl Run {
     }
 
     /// Takes a scope that is over out of its parent.
+    #[inline]
     fn detach(&mut self, id: ScopeId) {
         let Some(scope) = self.scopes.get(id) else { return };
         let (previous, next, parent) = (scope.previous, scope.next, scope.place.scope);
@@ -238,6 +242,7 @@ impl Run {
     }
 
     /// Adds an invocation to its scope, which is not the root.
+    #[inline]
     pub(super) fn enter(&mut self, scope: ScopeId, id: InvocationId) {
         let Some(scope) = self.scopes.get_mut(scope) else { return };
         scope.live += 1;
@@ -251,6 +256,7 @@ impl Run {
     }
 
     /// Takes an invocation out of its scope's list; `leave` says that it has ended.
+    #[inline]
     pub(super) fn exit(&mut self, id: InvocationId) {
         let Some(invocation) = self.invocations.get(id) else { return };
         let (previous, next, scope) = (invocation.previous, invocation.next, invocation.place.scope);
@@ -268,6 +274,7 @@ impl Run {
     }
 
     /// The innermost fan-out around `place` that `opener` opened, and the branch in it.
+    #[inline]
     pub(super) fn enclosing(&self, mut place: Place, opener: StepId) -> Option<Place> {
         while let Some(scope) = self.scopes.get(place.scope) {
             if scope.opener == opener {

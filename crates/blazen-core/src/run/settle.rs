@@ -1,17 +1,14 @@
 //! Invocations: their start, what they emit, and their end.
 
-use serde::{Deserialize, Serialize};
-
 use super::{InvocationId, NOBODY, Place, ROOT, Run, ScopeId, Slot, Staged};
 use crate::error::CoreError;
 use crate::frame::{NONE, Output};
 use crate::generated::*;
 use crate::plan::{StepId, TypeId};
+use crate::sort::sort;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    #[default]
     Running,
     /// It waits for a place in its pool.
     Waiting,
@@ -51,6 +48,7 @@ const BAD_RETURN: i32 = 2;
 
 impl Run {
     /// Calls a step, or lets it wait for a place.
+    #[inline]
     pub(super) fn invoke(&mut self, flow: usize, step: StepId, place: Place, input: Input, out: &mut Output<'_>) {
         let pool = self.flows[flow].plan.steps[step as usize].pool;
         let one = if let Input::One(slot) = input { Some(slot) } else { None };
@@ -108,7 +106,7 @@ impl Run {
         let begun = |invocation: &Invocation| matches!(invocation.state, State::Running | State::Aborted);
         let mut unsettled: Vec<(u64, InvocationId)> =
             self.invocations.iter().filter(|(_, invocation)| begun(invocation)).map(|(id, invocation)| (invocation.seq, id)).collect();
-        unsettled.sort_unstable();
+        sort(&mut unsettled);
         for (_, id) in unsettled {
             let Some(invocation) = self.invocations.get_mut(id) else { continue };
             if invocation.state == State::Aborted {
@@ -135,6 +133,7 @@ impl Run {
         }
     }
 
+    #[inline]
     fn call(&mut self, id: InvocationId, out: &mut Output<'_>) {
         let Some(invocation) = self.invocations.get(id) else { return };
         let (seq, attempts) = (invocation.seq, invocation.attempts);
@@ -152,6 +151,7 @@ impl Run {
         out.push(CMD_INVOKE, id as i32, invocation.step as i32, slot);
     }
 
+    #[inline]
     fn running(&self, id: InvocationId) -> Result<&Invocation, CoreError> {
         match self.invocations.get(id) {
             Some(invocation) if matches!(invocation.state, State::Running | State::Aborted) => Ok(invocation),
@@ -159,6 +159,7 @@ impl Run {
         }
     }
 
+    #[inline]
     pub(super) fn handle_emit(&mut self, id: InvocationId, ty: TypeId, slot: Slot) -> Result<(), CoreError> {
         self.running(id)?;
         self.hold(slot)?;
@@ -167,6 +168,7 @@ impl Run {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn handle_fan(&mut self, id: InvocationId) -> Result<(), CoreError> {
         let invocation = self.running(id)?;
         let (flow, step, place) = (invocation.flow, invocation.step, invocation.place);
@@ -181,6 +183,7 @@ impl Run {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn handle_commit(&mut self, id: InvocationId, yields: bool, out: &mut Output<'_>) -> Result<(), CoreError> {
         self.running(id)?;
         if self.known_id() {
@@ -194,6 +197,7 @@ impl Run {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn handle_send(&mut self, id: InvocationId, ty: TypeId, slot: Slot, out: &mut Output<'_>) -> Result<(), CoreError> {
         let invocation = self.running(id)?;
         let (step, place, state) = (invocation.step, invocation.place, invocation.state);
@@ -210,6 +214,7 @@ impl Run {
     }
 
     /// What an invocation has staged becomes part of the run.
+    #[inline]
     fn flush(&mut self, id: InvocationId, out: &mut Output<'_>) {
         self.commit += 1;
         if self.staged.is_empty() {
@@ -243,6 +248,7 @@ impl Run {
         self.staged = staged;
     }
 
+    #[inline]
     pub(super) fn handle_settle(&mut self, id: InvocationId, outcome: i32, error: i32, out: &mut Output<'_>) -> Result<(), CoreError> {
         let aborted = self.running(id)?.state == State::Aborted;
         if outcome == OK {
@@ -266,6 +272,7 @@ impl Run {
         Ok(())
     }
 
+    #[inline]
     fn drop_staged(&mut self, id: InvocationId, out: &mut Output<'_>) {
         let mut staged = std::mem::take(&mut self.staged);
         staged.retain(|output| {
@@ -277,6 +284,7 @@ impl Run {
         self.staged = staged;
     }
 
+    #[inline]
     fn leave_running(&mut self, id: InvocationId, aborted: bool, out: &mut Output<'_>) {
         if !aborted {
             self.exit(id);
@@ -300,6 +308,7 @@ impl Run {
     }
 
     /// A place in a pool is free: the next that waits takes it.
+    #[inline]
     fn next_of(&mut self, flow: usize, pool: u32, out: &mut Output<'_>) {
         while let Some(id) = self.flows[flow].pools[pool as usize].backlog.pop_front() {
             let Some(invocation) = self.invocations.get_mut(id) else { continue };

@@ -1,6 +1,6 @@
 //! Two runs compared, member by member: so a run that went through a snapshot shows what the snapshot has lost.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::collect::{Gathered, Given};
 use super::scope::Scope;
@@ -20,7 +20,7 @@ macro_rules! differs {
 
 impl Run {
     /// The first member in which a run that was restored from this one's snapshot differs from it.
-    pub fn difference(&self, restored: &Self, unbegun: &HashSet<InvocationId>) -> Difference {
+    pub fn difference(&self, restored: &Self, unbegun: &BTreeSet<InvocationId>) -> Difference {
         // All fields are named, so that a new one is not forgotten. Those without a name below do not outlive an exchange,
         // are counted from the start of a process, or are told by the host again (the keys of queued events).
         let Self {

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use serde::Serialize;
-
 use super::{Header, Value, binary, key};
+use crate::json::{Object, string};
+use crate::run::Entry;
 
 #[derive(Default)]
 pub struct Builder {
@@ -33,30 +33,28 @@ impl Builder {
     }
 
     /// Adds `<section>/<number>`.
-    pub fn numbered(&mut self, section: &str, number: u64, value: &impl Serialize) {
-        if !self.keeps(section) {
-            return;
+    pub fn numbered<'a>(&mut self, section: &str, number: u64, entry: &impl Entry<'a>) {
+        if self.keeps(section) {
+            let key = self.text.len();
+            let _ = write!(self.text, "{section}/{number}");
+            self.entry(key, entry);
         }
-        let key = self.text.len();
-        let _ = write!(self.text, "{section}/{number}");
-        self.json(key, value);
     }
 
-    pub fn named(&mut self, name: &str, value: &impl Serialize) {
-        if !self.keeps(name) {
-            return;
+    pub fn named<'a>(&mut self, name: &str, entry: &impl Entry<'a>) {
+        if self.keeps(name) {
+            let key = self.text.len();
+            self.text.extend_from_slice(name.as_bytes());
+            self.entry(key, entry);
         }
-        let key = self.text.len();
-        self.text.extend_from_slice(name.as_bytes());
-        self.json(key, value);
     }
 
-    fn json(&mut self, key: usize, value: &impl Serialize) {
-        let start = self.text.len();
-        // Plain data into memory: it cannot fail.
-        let written = serde_json::to_writer(&mut self.text, value).is_ok();
-        debug_assert!(written, "an entry that cannot be written");
-        self.index.push(Item { key, value: start, end: self.text.len(), bytes: None });
+    fn entry<'a>(&mut self, key: usize, entry: &impl Entry<'a>) {
+        let value = self.text.len();
+        let mut object = Object::new(&mut self.text);
+        entry.write(&mut object);
+        object.end();
+        self.index.push(Item { key, value, end: self.text.len(), bytes: None });
     }
 
     pub fn raw(&mut self, name: &str, json: &str) {
@@ -99,8 +97,7 @@ impl Builder {
     /// The snapshot in its binary form.
     pub fn finish(self, header: &Header) -> Vec<u8> {
         let Self { text, bytes, index, .. } = self;
-        // Only whole strings were put together.
-        let text = String::from_utf8(text).unwrap_or_default();
+        let text = string(text);
         let mut entries: Vec<(&str, Value<'_>)> = index
             .iter()
             .map(|item| {
@@ -111,7 +108,7 @@ impl Builder {
                 (&text[item.key..item.value], value)
             })
             .collect();
-        entries.sort_by(|(a, _), (b, _)| key::order(a, b));
-        binary::write(&serde_json::to_string(header).unwrap_or_default(), &entries)
+        entries.sort_unstable_by(|(a, _), (b, _)| key::order(a, b));
+        binary::write(&header.write(), &entries)
     }
 }

@@ -1,14 +1,11 @@
 //! What the host is told of a snapshot, and a snapshot whose events and names the host has upgraded.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use super::{Builder, Snapshot, Value, damaged, fingerprint};
+use super::{Builder, Snapshot, Value, damaged};
 use crate::error::CoreError;
-use crate::run::{Bytes, CollectEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry, add_bytes, entry};
+use crate::json::{Fields, Wrong, is_json, string, text, write_text};
+use crate::run::{CollectEntry, Entry, GivenEntry, HostEntries, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry, add_bytes};
 
 /// Sections that are the core's own.
 const OWN: &[&str] = &["run", "queue", "invocation", "scope", "join", "collect", "given"];
@@ -39,7 +36,7 @@ pub fn document(snapshot: &Snapshot<'_>, bytes: &[u8]) -> Result<String, CoreErr
                 list(&mut events, checked(key, event)?);
             }
             ("queue", Value::Json(text)) => {
-                if let Some(slot) = entry::<QueueEntry<'_>>(key, text)?.event {
+                if let Some(slot) = QueueEntry::read(key, text)?.event {
                     list(&mut queued, &slot.to_string());
                 }
             }
@@ -61,87 +58,86 @@ fn list(list: &mut String, item: &str) {
 }
 
 fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
+    let mut out = Vec::new();
+    write_text(&mut out, text);
+    string(out)
 }
 
 fn checked<'a>(key: &str, json: &'a str) -> Result<&'a str, CoreError> {
-    let raw: &RawValue = serde_json::from_str(json).map_err(|error| damaged(format!("the entry \"{key}\" is no JSON: {error}")))?;
-    Ok(raw.get())
+    if is_json(json) { Ok(json) } else { Err(damaged(format!("the entry \"{key}\" is no JSON"))) }
 }
 
-/// What a host gives after its `migrate` has run.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Upgrade<'a> {
-    version: u64,
-    /// The name that a step of the snapshot has now.
-    steps: BTreeMap<String, String>,
-    slots: Vec<u32>,
-    #[serde(borrow)]
-    events: Vec<&'a RawValue>,
-    #[serde(borrow)]
-    entries: Vec<(Cow<'a, str>, &'a RawValue)>,
-    #[serde(borrow)]
-    bytes: Bytes<'a>,
-}
-
-/// The same snapshot with other events, entries of the host, and names of steps.
+/// The same snapshot with other events, entries of the host, and names of steps: what a host gives after its `migrate`.
 pub fn upgrade(snapshot: Snapshot<'_>, text: &str, blob: &[u8]) -> Result<Vec<u8>, CoreError> {
-    let upgrade: Upgrade<'_> =
-        serde_json::from_str(text).map_err(|error| CoreError::internal(format!("an upgrade of a snapshot cannot be read: {error}")))?;
-    let now = |name: &str| upgrade.steps.get(name).map_or_else(|| name.to_owned(), String::clone);
+    let (version, steps, host) =
+        read_upgrade(text).map_err(|wrong| CoreError::internal(format!("an upgrade of a snapshot cannot be read: {wrong}")))?;
+    let now = |name: &str| {
+        let renamed = steps.iter().find(|(step, _)| step == name);
+        renamed.map_or_else(|| name.to_owned(), |(_, now)| now.clone().into_owned())
+    };
     let mut builder = Builder::default();
     for &(key, value) in &snapshot.entries {
         let Value::Json(text) = value else { continue };
         match section(key) {
             "queue" => {
-                let mut read: QueueEntry<'_> = entry(key, text)?;
+                let mut read = QueueEntry::read(key, text)?;
                 read.from = read.from.map(|name| now(&name).into());
                 builder.named(key, &read);
             }
             "invocation" => {
-                let mut read: InvocationEntry<'_> = entry(key, text)?;
+                let mut read = InvocationEntry::read(key, text)?;
                 read.step = now(&read.step).into();
                 builder.named(key, &read);
             }
             "scope" => {
-                let mut read: ScopeEntry<'_> = entry(key, text)?;
+                let mut read = ScopeEntry::read(key, text)?;
                 read.step = now(&read.step).into();
                 read.done = read.done.iter().map(|name| now(name).into()).collect();
                 builder.named(key, &read);
             }
             "join" => {
-                let mut read: JoinEntry<'_> = entry(key, text)?;
+                let mut read = JoinEntry::read(key, text)?;
                 read.step = now(&read.step).into();
                 builder.named(key, &read);
             }
             "collect" => {
-                let mut read: CollectEntry<'_> = entry(key, text)?;
+                let mut read = CollectEntry::read(key, text)?;
                 read.step = now(&read.step).into();
                 builder.named(key, &read);
             }
             "given" => {
-                let read: GivenEntry = entry(key, text)?;
+                let read = GivenEntry::read(key, text)?;
                 builder.named(&format!("given/{}", now(key.split_once('/').map_or("", |(_, name)| name))), &read);
             }
             "run" => builder.raw(key, text),
             _ => {}
         }
     }
-    for (slot, event) in upgrade.slots.iter().zip(&upgrade.events) {
-        builder.raw_numbered("event", u64::from(*slot), event.get());
+    for (slot, event) in host.slots.iter().zip(&host.events) {
+        builder.raw_numbered("event", u64::from(*slot), event);
     }
-    for (key, value) in &upgrade.entries {
-        builder.raw(key, value.get());
+    for (key, value) in &host.entries {
+        builder.raw(key, value);
     }
-    add_bytes(&upgrade.bytes, blob, &mut builder)?;
+    add_bytes(&host.bytes, blob, &mut builder)?;
     let mut header = snapshot.header;
-    header.version = upgrade.version;
+    header.version = version;
     header.migrated = true;
     for step in &mut header.steps {
         step.name = now(&step.name);
         step.of = step.of.as_deref().map(now);
     }
-    header.fingerprint = fingerprint(&header.steps);
     Ok(builder.finish(&header))
+}
+
+type Names<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+/// The version, the name that each step of the snapshot has now, and the host's entries.
+fn read_upgrade(upgrade: &str) -> Result<(u64, Names<'_>, HostEntries<'_>), Wrong> {
+    let mut fields = Fields::read(upgrade)?;
+    let steps = Fields::read(fields.required("steps")?)?.into_entries();
+    let names = steps.into_iter().map(|(step, now)| Ok((step, text("steps", now)?))).collect::<Result<_, Wrong>>()?;
+    let read = (fields.number("version")?, names, HostEntries::read(&mut fields)?);
+    fields.end()?;
+    Ok(read)
 }
