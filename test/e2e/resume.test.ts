@@ -228,7 +228,7 @@ describe("resume (7.3)", () => {
   });
 
   test("a key that cannot be given fails the joining step, before a pause and after", async () => {
-    for (const thrown of [new Error("no key"), Object.assign(new Error("typed"), { type: "system" }), { type: "Work", n: 1 }, undefined]) {
+    for (const thrown of [new Error("no key"), Object.assign(new Error("typed"), { type: "system", socket: () => 1 }), { type: "Work", n: 1 }, undefined]) {
       const build = () =>
         new Workflow("bad key")
           .step("fan", StartEvent<{ n: number }>, async () => [new Work({ n: 1 }), new Extra({ n: 1 })])

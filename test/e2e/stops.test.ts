@@ -93,8 +93,10 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const over = (handler: Handler) => !["running", "waiting", "paused"].includes(handler.status);
 
 /** Lets all steps that wait go on, in an order that the numbers give, and stops the run in between. */
-async function drive(shape: Shape, numbers: readonly number[], stops: boolean, world = new World()) {
-  let handler = build(shape, world).start({ n: 1 }) as Handler;
+async function drive(make: (world: World) => unknown, numbers: readonly number[], stops: boolean) {
+  const world = new World();
+  const build = () => make(world) as { start(input: object): Handler; resume(snapshot: string | Uint8Array): Handler };
+  let handler = build().start({ n: 1 });
   const old: Handler[] = [];
   let at = 0;
   const next = (below: number) => numbers[at++ % numbers.length]! % below;
@@ -113,7 +115,7 @@ async function drive(shape: Shape, numbers: readonly number[], stops: boolean, w
         const text = next(2) === 0 ? String(snapshot) : snapshot.toBytes();
         // Steps of the old run that wait do so for ever.
         world.waiting.length = 0;
-        const resumed = build(shape, world).resume(text) as Handler;
+        const resumed = build().resume(text);
         expect((await resumed.snapshot()).toBytes()).toEqual(snapshot.toBytes());
         old.push(handler);
         handler = resumed;
@@ -128,13 +130,72 @@ async function drive(shape: Shape, numbers: readonly number[], stops: boolean, w
   return result;
 }
 
+const options = { numRuns: Number(process.env["BLAZEN_RUNS"] ?? 150), endOnFailure: false };
+const choices = fc.array(fc.nat({ max: 1000 }), { minLength: 5, maxLength: 60 });
+
 test("it ends as if nothing had happened", { timeout: 120_000 }, async () => {
-  const property = fc.asyncProperty(shapes, fc.array(fc.nat({ max: 1000 }), { minLength: 5, maxLength: 60 }), async (shape, numbers) => {
-    const plain = await drive(shape, numbers, false);
-    const world = new World();
-    const stopped = await drive(shape, numbers, true, world);
+  const property = fc.asyncProperty(shapes, choices, async (shape, numbers) => {
+    const make = (world: World) => build(shape, world);
+    const plain = await drive(make, numbers, false);
+    const stopped = await drive(make, numbers, true);
     expect(stopped).toEqual(plain);
     expect(stopped).toMatchObject({ often: [] });
   });
-  await fc.assert(property, { numRuns: Number(process.env["BLAZEN_RUNS"] ?? 150), endOnFailure: false });
+  await fc.assert(property, options);
+});
+
+/** Rounds that end when some have won; the others are aborted, wherever they are. */
+function race(width: number, first: number, limit: number, rest: "cancel" | "ignore", world: World) {
+  const pool = { concurrency: { pool: "shared", limit } };
+  const commit = (ctx: { invocationId: string; state: { update(key: "log", fn: (log: string[]) => string[]): void } }) =>
+    ctx.state.update("log", (log) => [...log, ctx.invocationId]);
+  return new Workflow("race", { state: { log: [] as string[], winners: [] as number[][] } })
+    .step("fan", [StartEvent<{ n: number }>, Late], async function* ({ n }, ctx) {
+      for (let at = 0; at < width; at++) {
+        yield new Page({ n: at, depth: n });
+        if (n === 2) await world.waits();
+      }
+      commit(ctx);
+    })
+    .step("page", Page, pool, async ({ n }, ctx) => {
+      await ctx.once("effect", () => n);
+      if (n % 2 === 0) await world.waits();
+      commit(ctx);
+      return [new Part({ n }), new Part({ n: n + 100 })];
+    })
+    .step("part", Part, pool, async ({ n }, ctx) => {
+      if (n % 3 === 0) await world.waits();
+      commit(ctx);
+      return new Sum({ n, parts: [] });
+    })
+    .step("inner", collect(Sum, { of: "page", first: 1 }), async ([sum], ctx) => {
+      if (sum!.n % 2 === 1) await world.waits();
+      commit(ctx);
+      return new Pair({ key: sum!.n });
+    })
+    .step("win", collect(Pair, { of: "fan", first, rest }), pool, async (pairs, ctx) => {
+      const winners = ctx.state.get("winners");
+      ctx.state.update("winners", (winners) => [...winners, pairs.map(({ key }) => key)]);
+      commit(ctx);
+      return winners.length < 3 ? new Late({ n: winners.length }) : new StopEvent({ result: [ctx.state.get("winners"), ctx.state.get("log")] });
+    });
+}
+
+test("races end, with as many winners as there should be", { timeout: 120_000 }, async () => {
+  const shape = fc.record({
+    width: fc.integer({ min: 0, max: 4 }),
+    first: fc.integer({ min: 1, max: 3 }),
+    limit: fc.integer({ min: 1, max: 3 }),
+    rest: fc.constantFrom("cancel" as const, "ignore" as const),
+  });
+  const property = fc.asyncProperty(shape, choices, async ({ width, first, limit, rest }, numbers) => {
+    const [winners, log] = (await drive((world) => race(width, first, limit, rest, world), numbers, true)) as [number[][], string[]];
+    expect(winners.length).toBe(4);
+    for (const one of winners) {
+      expect(one.length).toBe(Math.min(first, width));
+      expect(new Set(one.map((key) => key % 100)).size).toBe(one.length);
+    }
+    expect(new Set(log).size).toBe(log.length);
+  });
+  await fc.assert(property, options);
 });

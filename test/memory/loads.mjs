@@ -32,7 +32,7 @@ async function runChain(i) {
 
 /** Every way a run can go and end. */
 async function runAny(i) {
-  switch (i % 5) {
+  switch (i % 6) {
     case 0:
       return runChain(i);
     case 1:
@@ -46,6 +46,13 @@ async function runAny(i) {
       assert.equal(await handler.result(), i);
       return;
     }
+    case 4: {
+      const handler = fan.start({ n: 4 });
+      await handler.pause();
+      handler.resume();
+      assert.deepEqual(await handler.result(), [0, 1, 2, 3]);
+      return;
+    }
     default: {
       const handler = order.start({});
       const ended = assert.rejects(handler.result(), CancelledError);
@@ -53,6 +60,14 @@ async function runAny(i) {
       return ended;
     }
   }
+}
+
+/** Paused and left: the run goes on elsewhere, here from the snapshot. */
+async function runLeft(i) {
+  const snapshot = await fan.start({ n: 2 }).pause();
+  assert.deepEqual(await fan.resume(i % 2 === 0 ? snapshot : String(snapshot)).result(), [0, 1]);
+  // Finalizers run in turns of the event loop.
+  await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A hundred at a time, so that runs overlap and slots are used again in another order. */
@@ -63,4 +78,5 @@ async function batches(runs, run) {
 export const loads = {
   chain: (runs) => batches(runs, runChain),
   mixed: (runs) => batches(runs, runAny),
+  left: (runs) => batches(runs, runLeft),
 };

@@ -140,7 +140,7 @@ export class Run {
     for (let slot = this.#freeSlot; slot >= 0; slot = this.#payloads[slot] as number) free[slot] = 1;
     this.#payloads.forEach((payload, slot) => {
       // What else is there is an error on its way to the end of the run.
-      if (free[slot] === 0 && typeof (payload as Event | null | undefined)?.type === "string") visit(payload as Event, slot);
+      if (free[slot] === 0 && typeof (payload as Event | null | undefined)?.type === "string" && !(payload instanceof Error)) visit(payload as Event, slot);
     });
   }
   /** Places for payloads, used or not. */
