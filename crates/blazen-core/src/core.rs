@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
+use crate::bits::Bits;
 use crate::error::CoreError;
 use crate::frame::{BUFFER_WORDS, Frame, HEADER, NONE, Output, ROOM, WORDS};
 use crate::generated::{ERR_INTERNAL, IN_CLOSE, IN_PANIC, IN_START};
 use crate::plan::Plan;
-use crate::run::{EventTypes, Run, compatible, set};
+use crate::run::{EventTypes, Run, compatible};
 use crate::slab::Slab;
 use crate::snapshot;
 
@@ -108,7 +109,7 @@ impl Core {
     #[inline(never)]
     pub fn verify(&mut self, plan: i32, run: i32, bytes: &[u8], unbegun: &[u32]) -> Option<String> {
         let difference = match (self.restored(plan, bytes), self.runs.get(run as u32)) {
-            (Ok(restored), Some(run)) => Ok(run.difference(&restored, &set(unbegun)).unwrap_or_default().to_owned()),
+            (Ok(restored), Some(run)) => Ok(run.difference(&restored, &Bits::of(unbegun)).unwrap_or_default().to_owned()),
             (Err(error), _) => Err(error),
             (_, None) => Err(CoreError::internal(format!("there is no run {run}"))),
         };

@@ -1,68 +1,24 @@
-//! JSON objects, field by field. Readers and writers derived for each of the small records here would be most of the
-//! WASM module.
+//! JSON objects, field by field. Readers and writers that are derived for each of the small records here would be most of
+//! the WASM module.
+
+mod scan;
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 /// What is wrong with a text, in words.
 pub type Wrong = String;
 
-/// The fields of an object that were not taken yet.
-pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Fields<'de>;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some((Text(key), value)) = map.next_entry()? {
-                    fields.push((key, value));
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
-}
-
-/// A string that is borrowed unless it has escapes.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrowed;
-        impl<'de> Visitor<'de> for Borrowed {
-            type Value = Text<'de>;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a string")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Borrowed)
-    }
-}
+/// The fields of an object that were not taken yet, their values as they are written.
+pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Fields<'a> {
     pub fn read(text: &'a str) -> Result<Self, Wrong> {
-        serde_json::from_str(text).map_err(|error| error.to_string())
+        scan::object(text).map(Fields).ok_or_else(|| "it is no JSON object".to_owned())
     }
 
     /// All fields in their order, as they are written.
     pub fn into_entries(self) -> Vec<(Cow<'a, str>, &'a str)> {
-        self.0.into_iter().map(|(name, value)| (name, value.get())).collect()
+        self.0
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -71,7 +27,7 @@ impl<'a> Fields<'a> {
 
     pub fn raw(&mut self, name: &str) -> Option<&'a str> {
         let at = self.0.iter().position(|(field, _)| field == name)?;
-        Some(self.0.swap_remove(at).1.get())
+        Some(self.0.swap_remove(at).1)
     }
 
     pub fn required(&mut self, name: &str) -> Result<&'a str, Wrong> {
@@ -140,7 +96,7 @@ impl<'a> Fields<'a> {
 
 /// Whether a text is one value, whatever is in it.
 pub fn is_json(text: &str) -> bool {
-    serde_json::from_str::<&RawValue>(text).is_ok()
+    scan::is_value(text)
 }
 
 pub fn number(name: &str, raw: &str) -> Result<u64, Wrong> {
@@ -152,13 +108,11 @@ pub fn small(name: &str, number: u64) -> Result<u32, Wrong> {
 }
 
 pub fn text<'a>(name: &str, raw: &'a str) -> Result<Cow<'a, str>, Wrong> {
-    let Text(text) = serde_json::from_str(raw).map_err(|_| format!("\"{name}\" is no text"))?;
-    Ok(text)
+    scan::text(raw).ok_or_else(|| format!("\"{name}\" is no text"))
 }
 
 pub fn list<'a>(name: &str, raw: &'a str) -> Result<Vec<&'a str>, Wrong> {
-    let items: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| format!("\"{name}\" is no list"))?;
-    Ok(items.into_iter().map(RawValue::get).collect())
+    scan::list(raw).ok_or_else(|| format!("\"{name}\" is no list"))
 }
 
 /// Writes an object; `end` closes it.
@@ -243,10 +197,31 @@ fn write_number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
+/// With the escapes that `JSON.stringify` uses.
 pub fn write_text(out: &mut Vec<u8>, text: &str) {
-    // Into memory: it cannot fail.
-    let written = serde_json::to_writer(out, text).is_ok();
-    debug_assert!(written, "a text that cannot be written");
+    out.push(b'"');
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape = match byte {
+            b'"' | b'\\' => byte,
+            0x08 => b'b',
+            0x0c => b'f',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            0..0x20 => b'u',
+            _ => continue,
+        };
+        out.extend_from_slice(&text.as_bytes()[from..at]);
+        out.extend_from_slice(&[b'\\', escape]);
+        if escape == b'u' {
+            let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+            out.extend_from_slice(&[b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
+        }
+        from = at + 1;
+    }
+    out.extend_from_slice(&text.as_bytes()[from..]);
+    out.push(b'"');
 }
 
 /// Text of JSON that was put together from whole strings.

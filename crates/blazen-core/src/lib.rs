@@ -6,6 +6,7 @@
 //! Finish or Fail the run's handle is free. The layout is in `docs/internal/boundary.md`.
 #![forbid(unsafe_code)]
 
+mod bits;
 mod core;
 mod definition;
 mod error;

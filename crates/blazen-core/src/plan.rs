@@ -1,7 +1,7 @@
 //! A workflow compiled: names as small integers, and for each type who accepts it.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::definition::{Accepts, Definition, Rest, StepDefinition, Unhandled};
 use crate::error::CoreError;
@@ -194,10 +194,11 @@ impl Plan {
                     Accept::Collect(Collect { of, when, place, types: types.clone() })
                 }
             };
-            let mut seen = BTreeSet::new();
             for ty in step.accepts.types() {
-                if seen.insert(*ty) {
-                    plan.accepting[*ty as usize].push(id);
+                // A step may name a type twice; it is added once.
+                let accepting = &mut plan.accepting[*ty as usize];
+                if accepting.last() != Some(&id) {
+                    accepting.push(id);
                 }
             }
             let described = describe(step, &definition.types);
@@ -325,19 +326,23 @@ fn reaches_stop(definition: &Definition, emits: &[&Vec<TypeId>], own: impl Fn(Ty
     let mut lacks = Vec::with_capacity(emits.len());
     let mut runs = Vec::new();
     for (id, step) in definition.steps.iter().enumerate() {
-        let mut types = BTreeSet::new();
-        step.accepts.types().iter().for_each(|ty| {
-            types.insert(*ty);
-        });
+        let mut distinct = 0;
+        for ty in step.accepts.types() {
+            // A step may name a type twice; it takes it once.
+            let takers = &mut takers[*ty as usize];
+            if takers.last() != Some(&id) {
+                takers.push(id);
+                distinct += 1;
+            }
+        }
         lacks.push(match step.accepts {
-            Accepts::All { .. } => types.len(),
+            Accepts::All { .. } => distinct,
             Accepts::Any { .. } => 1,
             Accepts::Collect { .. } => 0,
         });
         if lacks[id] == 0 {
             runs.push(id);
         }
-        types.into_iter().for_each(|ty| takers[ty as usize].push(id));
     }
     let mut reached: Vec<bool> = (0..definition.types.len() as u32).map(own).collect();
     definition.external.iter().for_each(|ty| reached[*ty as usize] = true);

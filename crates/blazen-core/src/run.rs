@@ -5,6 +5,7 @@ mod compatible;
 mod entries;
 mod hop;
 mod join;
+mod keys;
 mod restore;
 mod route;
 mod save;
@@ -13,9 +14,10 @@ mod settle;
 mod stall;
 mod verify;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
+use crate::bits::Bits;
 use crate::error::CoreError;
 use crate::frame::{Frame, NONE, Output};
 use crate::generated::*;
@@ -26,8 +28,9 @@ use collect::{Gathered, Given};
 pub use compatible::compatible;
 pub use entries::{CollectEntry, Entry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry};
 use join::JoinState;
+use keys::{Key, Keys};
 pub use restore::EventTypes;
-pub use save::{HostEntries, add_bytes, set};
+pub use save::{HostEntries, add_bytes};
 use scope::Scope;
 use settle::Invocation;
 
@@ -80,12 +83,12 @@ struct Pool {
 struct Flow {
     plan: Rc<Plan>,
     pools: Vec<Pool>,
-    /// By step; only joins have one.
-    joins: BTreeMap<StepId, JoinState>,
+    /// By step, as far as any was used.
+    joins: Vec<JoinState>,
     /// What each collect over the whole run has gathered, by its place.
     whole: Vec<Gathered>,
-    /// By step; what a stalled run tells of its collects.
-    given: BTreeMap<StepId, Given>,
+    /// By step, as far as any was used; what a stalled run tells of its collects.
+    given: Vec<Given>,
 }
 
 #[derive(Default)]
@@ -97,10 +100,9 @@ pub struct Run {
     /// How often each payload is held.
     slots: Vec<u32>,
     staged: Vec<Staged>,
-    /// Join keys of events in the queue, by slot: (step, key, slot of the error if `by` failed).
-    keys: BTreeMap<Slot, Vec<(StepId, i32, i32)>>,
-    next_keys: Vec<(StepId, i32, i32)>,
-    sent: BTreeSet<u32>,
+    keys: Keys,
+    next_keys: Vec<Key>,
+    sent: Bits,
     next_id: Option<u32>,
     commit: u64,
     durable: u64,
@@ -135,7 +137,7 @@ impl Run {
         let pools = plan.limits.iter().map(|_| Pool::default()).collect();
         let whole = plan.whole.iter().map(|_| Gathered::default()).collect();
         self.flows.reserve_exact(1);
-        self.flows.push(Flow { plan, pools, joins: BTreeMap::new(), whole, given: BTreeMap::new() });
+        self.flows.push(Flow { plan, pools, joins: Vec::new(), whole, given: Vec::new() });
         self.hold(slot)?;
         self.enqueue(START, slot, NOBODY, Place { scope: ROOT, branch: 0 });
         Ok(())
@@ -149,6 +151,15 @@ impl Run {
         self.slots.truncate(self.slots.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1));
         self.slots.shrink_to_fit();
         self.spill.shrink_to_fit();
+    }
+
+    /// What a flow's list by step has for one; the list grows as far as it is used.
+    fn of_step<T: Default>(list: &mut Vec<T>, step: StepId) -> &mut T {
+        let at = step as usize;
+        if list.len() <= at {
+            list.resize_with(at + 1, T::default);
+        }
+        &mut list[at]
     }
 
     /// Whether its memory is worth keeping for another run.
@@ -318,7 +329,7 @@ impl Run {
         if *count == 0 {
             out.push(CMD_RELEASE, slot as i32, NONE, NONE);
             if !self.keys.is_empty() {
-                let keys = self.keys.remove(&slot).unwrap_or_default();
+                let keys = self.keys.remove(slot);
                 for (.., error) in keys.into_iter().filter(|&(_, key, error)| key == NONE && error != NONE) {
                     out.push(CMD_RELEASE, error, NONE, NONE);
                 }

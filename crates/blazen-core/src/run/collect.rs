@@ -118,7 +118,7 @@ impl Run {
     /// Runs a collect with what it has gathered.
     #[inline]
     fn give(&mut self, flow: usize, step: StepId, place: Place, results: Vec<Result>, out: &mut Output<'_>) {
-        let given = self.flows[flow].given.entry(step).or_default();
+        let given = Self::of_step(&mut self.flows[flow].given, step);
         given.runs += 1;
         given.results += results.len();
         self.invoke(flow, step, place, Input::Set(results.into_iter().map(|result| result.slot).collect()), out);

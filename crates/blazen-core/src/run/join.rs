@@ -30,7 +30,7 @@ impl Run {
         let Accept::Join(join) = &plan.steps[step as usize].accepts else { return };
         let mut key = 0;
         if join.keyed {
-            let found = self.keys.get(&slot).and_then(|keys| keys.iter().find(|(of, ..)| *of == step));
+            let found = self.keys.get(slot).iter().find(|(of, ..)| *of == step);
             let &(_, given, error) = found.unwrap_or(&(step, NONE, NONE));
             if given == NONE {
                 let message = format!("the \"by\" of step \"{}\" gave no key", plan.steps[step as usize].name);
@@ -41,7 +41,7 @@ impl Run {
         let Some(port) = join.ports.iter().position(|(of, _)| *of == ty) else { return };
         self.hold_scope(place.scope);
         let arrival = self.arrive();
-        let sets = &mut self.flows[flow].joins.entry(step).or_default().sets;
+        let sets = &mut Self::of_step(&mut self.flows[flow].joins, step).sets;
         let lines = sets.entry(key).or_insert_with(|| vec![VecDeque::new(); join.ports.len()]);
         lines[port].push_back(Waiting { arrival, slot, place });
         if !join.ports.iter().zip(&*lines).all(|((_, takes), line)| line.len() >= *takes) {

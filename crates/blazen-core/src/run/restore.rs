@@ -1,7 +1,7 @@
 //! A run from the entries of a snapshot, whose bytes nobody vouches for: all numbers are checked, and what the writer left
 //! out is counted anew. Either the whole run stands, or none of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::collect::{Gathered, Given, Result as Collected};
@@ -10,6 +10,7 @@ use super::join::Waiting;
 use super::scope::{Scope, State as ScopeState};
 use super::settle::{Input, Invocation, State};
 use super::{Flow, NOBODY, Place, Pool, Queued, ROOT, Run, ScopeId, Slot, What};
+use crate::bits::Bits;
 use crate::error::CoreError;
 use crate::plan::{Accept, Plan, StepId, TypeId};
 use crate::snapshot::{Snapshot, damaged, number};
@@ -18,6 +19,8 @@ use crate::sort::sort;
 /// Numbers that stand for places in memory: larger ones are a mistake, and would cost what they name.
 const MOST: u64 = 1 << 22;
 const MOST_SLOTS: u64 = 1 << 24;
+/// Numbers of join keys and of ids that were sent: a bit each.
+const MOST_IDS: u32 = 1 << 26;
 /// Counts that go on growing from what the snapshot says, in 32 bits.
 const MOST_OF_ALL: u32 = 1 << 30;
 
@@ -74,7 +77,7 @@ impl Run {
         let mut run = Self { durable: u64::MAX, restored: true, paused: true, ..Self::default() };
         let pools = plan.limits.iter().map(|_| Pool::default()).collect();
         let whole = plan.whole.iter().map(|_| Gathered::default()).collect();
-        run.flows.push(Flow { plan: plan.clone(), pools, joins: BTreeMap::new(), whole, given: BTreeMap::new() });
+        run.flows.push(Flow { plan: plan.clone(), pools, joins: Vec::new(), whole, given: Vec::new() });
         let mut reading = Reading { snapshot, plan, types: Vec::new(), queue_end: 0, run };
         reading.counters()?;
         reading.events(types);
@@ -356,7 +359,7 @@ impl Reading<'_> {
             }
             let place = self.place(&key, read.place)?;
             self.run.hold_scope(place.scope);
-            let sets = &mut self.run.flows[0].joins.entry(step).or_default().sets;
+            let sets = &mut Run::of_step(&mut self.run.flows[0].joins, step).sets;
             let lines = sets.entry(read.key.unwrap_or(0) as i32).or_insert_with(|| vec![Default::default(); join.ports.len()]);
             lines[port].push_back(Waiting { arrival, slot: read.event, place });
         }
@@ -396,7 +399,7 @@ impl Reading<'_> {
             }
             // What a step that is gone was given matters to nobody.
             let Some(step) = plan.step(name) else { continue };
-            self.run.flows[0].given.insert(step, Given { runs: runs as usize, results: events as usize });
+            *Run::of_step(&mut self.run.flows[0].given, step) = Given { runs: runs as usize, results: events as usize };
             if let Accept::Collect(collect) = &plan.steps[step as usize].accepts
                 && collect.of.is_none()
             {
@@ -410,7 +413,7 @@ impl Reading<'_> {
         for section in ["key", "sent"] {
             for (rest, _) in self.snapshot.section(section) {
                 // The host counts on from the largest.
-                let id = number(rest).and_then(|id| u32::try_from(id).ok()).filter(|id| *id <= MOST_OF_ALL);
+                let id = number(rest).and_then(|id| u32::try_from(id).ok()).filter(|id| *id < MOST_IDS);
                 let id = id.ok_or_else(|| damaged(format!("the entry \"{section}/{rest}\" has a number that cannot be")))?;
                 if section == "sent" {
                     self.run.sent.insert(id);
@@ -430,13 +433,13 @@ impl Reading<'_> {
         if order.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(damaged("two fan-outs have one number"));
         }
-        let mut closing = BTreeSet::new();
+        let mut closing = Bits::default();
         for entry in self.run.queue.iter().filter(|entry| matches!(entry.what, What::Close)) {
             closing.insert(entry.place.scope);
         }
         for &(_, id) in order.iter().filter(|(_, id)| *id != ROOT) {
             let Some((around, state)) = self.run.scopes.get(id).map(|scope| (scope.place.scope, scope.state)) else { continue };
-            let detached = state == ScopeState::Cancelled || (state == ScopeState::Ended && !closing.contains(&id));
+            let detached = state == ScopeState::Cancelled || (state == ScopeState::Ended && !closing.contains(id));
             let parent_state = self.run.scopes.get(around).map(|parent| parent.state);
             if detached {
                 if around != ROOT {

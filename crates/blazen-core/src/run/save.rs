@@ -2,11 +2,11 @@
 //! lives in a scope, the lists of neighbours.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use super::entries::{CollectEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RunEntry, ScopeEntry, place_of};
 use super::settle::{Input, State};
 use super::{NOBODY, Place, Run, Slot, What};
+use crate::bits::Bits;
 use crate::error::CoreError;
 use crate::json::{Fields, Wrong, list, number, small, text};
 use crate::plan::StepId;
@@ -20,7 +20,7 @@ struct Document<'a> {
     run_id: String,
     dropped_session: Vec<String>,
     /// Invocations that have a command and were not called yet, in order.
-    unbegun: BTreeSet<u32>,
+    unbegun: Bits,
     host: HostEntries<'a>,
     /// A member to leave out, so that a test can show that it would be missed.
     omit: String,
@@ -63,7 +63,7 @@ impl<'a> Document<'a> {
         let document = Self {
             run_id: fields.text("runId")?.into_owned(),
             dropped_session: fields.texts("droppedSession")?.into_iter().map(Cow::into_owned).collect(),
-            unbegun: set(&fields.smalls("unbegun")?),
+            unbegun: Bits::of(&fields.smalls("unbegun")?),
             host: HostEntries::read(&mut fields)?,
             omit: fields.maybe_text("omit")?.map_or_else(String::new, Cow::into_owned),
         };
@@ -121,7 +121,7 @@ impl Run {
             builder.numbered("queue", self.queue_head + at as u64, &queued);
         }
         for (id, invocation) in self.invocations.iter() {
-            let unbegun = u32::from(document.unbegun.contains(&id));
+            let unbegun = u32::from(document.unbegun.contains(id));
             let (event, events) = match &invocation.input {
                 Input::One(slot) => (Some(*slot), None),
                 Input::Set(_) if invocation.state == State::Withdrawn => (None, None),
@@ -169,18 +169,18 @@ impl Run {
                 builder.numbered("collect", result.arrival, &CollectEntry { step: self.name(*step), event: result.slot, place: None });
             }
         }
-        for (step, state) in &flow.joins {
-            let keyed = flow.plan.steps[*step as usize].described.keyed;
+        for (step, state) in (0..).zip(&flow.joins) {
+            let keyed = flow.plan.steps[step as usize].described.keyed;
             for (key, lines) in &state.sets {
                 for waiting in lines.iter().flatten() {
                     let key = keyed.then_some(*key as u32);
-                    let entry = JoinEntry { step: self.name(*step), key, event: waiting.slot, place: place_of(waiting.place) };
+                    let entry = JoinEntry { step: self.name(step), key, event: waiting.slot, place: place_of(waiting.place) };
                     builder.numbered("join", waiting.arrival, &entry);
                 }
             }
         }
-        for (step, given) in &flow.given {
-            builder.named(&format!("given/{}", self.name(*step)), &GivenEntry { runs: given.runs as u32, events: given.results as u32 });
+        for (step, given) in (0..).zip(&flow.given).filter(|(_, given)| given.runs > 0) {
+            builder.named(&format!("given/{}", self.name(step)), &GivenEntry { runs: given.runs as u32, events: given.results as u32 });
         }
     }
 
@@ -197,15 +197,15 @@ impl Run {
             return Err(CoreError::internal("the host did not give all events"));
         }
         let flow = &self.flows[0];
-        let keyed = flow.joins.iter().filter(|(step, _)| flow.plan.steps[**step as usize].described.keyed);
-        let mut keys = BTreeSet::new();
-        keyed.flat_map(|(_, state)| state.sets.keys()).for_each(|key| {
+        let keyed = flow.joins.iter().zip(&flow.plan.steps).filter(|(_, step)| step.described.keyed);
+        let mut keys = Bits::default();
+        keyed.flat_map(|(state, _)| state.sets.keys()).for_each(|key| {
             keys.insert(*key as u32);
         });
         for (name, value) in &document.host.entries {
             let known = match name.split_once('/') {
-                Some(("key", id)) => id.parse().is_ok_and(|id: u32| keys.contains(&id)),
-                Some(("sent", id)) => id.parse().is_ok_and(|id: u32| self.sent.contains(&id)),
+                Some(("key", id)) => id.parse().is_ok_and(|id: u32| keys.contains(id)),
+                Some(("sent", id)) => id.parse().is_ok_and(|id: u32| self.sent.contains(id)),
                 _ => true,
             };
             if known {
@@ -214,15 +214,6 @@ impl Run {
         }
         Ok(())
     }
-}
-
-/// Inserted one by one: collecting would bring a sort of its own.
-pub fn set(numbers: &[u32]) -> BTreeSet<u32> {
-    let mut set = BTreeSet::new();
-    for number in numbers {
-        set.insert(*number);
-    }
-    set
 }
 
 pub fn add_bytes(pieces: &Bytes<'_>, mut blob: &[u8], builder: &mut Builder) -> Result<(), CoreError> {

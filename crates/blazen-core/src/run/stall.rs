@@ -15,7 +15,7 @@ impl Run {
         for flow in &self.flows {
             let plan = &flow.plan;
             let names = |types: &[u32]| types.iter().map(|ty| format!("\"{}\"", plan.types[*ty as usize])).collect::<Vec<_>>().join(", ");
-            let given = |id: usize| match flow.given.get(&(id as u32)) {
+            let given = |id: usize| match flow.given.get(id).filter(|given| given.runs > 0) {
                 None => String::new(),
                 Some(Given { runs, results }) => format!("; it ran before: {runs} times, with {results} in all"),
             };
@@ -24,7 +24,7 @@ impl Run {
                     Accept::Any => {}
                     Accept::Join(join) => {
                         let types: Vec<u32> = join.ports.iter().map(|(ty, _)| *ty).collect();
-                        let sets = flow.joins.get(&(id as u32)).map(|state| &state.sets).filter(|sets| !sets.is_empty());
+                        let sets = flow.joins.get(id).map(|state| &state.sets).filter(|sets| !sets.is_empty());
                         let Some(sets) = sets else {
                             lacking.push(format!("join \"{}\" has got none of {}", step.name, names(&types)));
                             continue;

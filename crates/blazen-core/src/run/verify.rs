@@ -1,11 +1,11 @@
 //! Two runs compared, member by member: so a run that went through a snapshot shows what the snapshot has lost.
 
-use std::collections::BTreeSet;
-
 use super::collect::{Gathered, Given};
 use super::scope::Scope;
 use super::settle::{Input, Invocation, State};
-use super::{Flow, InvocationId, Run, What};
+use super::{Flow, Run, What};
+use crate::bits::Bits;
+use crate::plan::StepId;
 
 /// What differs, in the words of `docs/format.md`.
 type Difference = Option<&'static str>;
@@ -20,7 +20,7 @@ macro_rules! differs {
 
 impl Run {
     /// The first member in which a run that was restored from this one's snapshot differs from it.
-    pub fn difference(&self, restored: &Self, unbegun: &BTreeSet<InvocationId>) -> Difference {
+    pub fn difference(&self, restored: &Self, unbegun: &Bits) -> Difference {
         // All fields are named, so that a new one is not forgotten. Those without a name below do not outlive an exchange,
         // are counted from the start of a process, or are told by the host again (the keys of queued events).
         let Self {
@@ -55,7 +55,8 @@ impl Run {
             "run": (next_seq, next_opened, next_arrival, queue_head), (&restored.next_seq, &restored.next_opened, &restored.next_arrival, &restored.queue_head);
             "queue": queue.len(), restored.queue.len();
             "scope": scopes.len(), restored.scopes.len();
-            "sent": sent, &restored.sent;
+            "sent": sent.len(), restored.sent.len();
+            "sent": (*sent == restored.sent), true;
             "invocation": live, &restored.live;
         }
         let entry = |what: What| match what {
@@ -67,7 +68,7 @@ impl Run {
         }
         let invocation = invocations.iter().zip(restored.invocations.iter()).find_map(|((id, a), (other, b))| {
             differs! { "invocation": id, other; }
-            invocation(a, b, u32::from(unbegun.contains(&id)))
+            invocation(a, b, u32::from(unbegun.contains(id)))
         });
         let flow = flows.iter().zip(&restored.flows).find_map(|(a, b)| flow(a, b));
         let scope = scopes.iter().zip(restored.scopes.iter()).find_map(|((id, a), (other, b))| {
@@ -150,7 +151,9 @@ fn flow(a: &Flow, b: &Flow) -> Difference {
         }
     }
     let lines = |flow: &Flow| {
-        let sets = flow.joins.iter().flat_map(|(step, state)| state.sets.iter().map(move |(key, lines)| (*step, *key, lines.clone())));
+        let sets = (0..)
+            .zip(&flow.joins)
+            .flat_map(|(step, state): (StepId, _)| state.sets.iter().map(move |(key, lines)| (step, *key, lines.clone())));
         sets.filter(|(.., lines)| lines.iter().any(|line| !line.is_empty())).collect::<Vec<_>>()
     };
     if lines(a) != lines(b) {
@@ -163,8 +166,12 @@ fn flow(a: &Flow, b: &Flow) -> Difference {
             return difference;
         }
     }
-    let counts = |given: &std::collections::BTreeMap<u32, Given>| {
-        given.iter().map(|(step, given)| (*step, given.runs, given.results)).collect::<Vec<_>>()
+    let counts = |given: &[Given]| {
+        (0..)
+            .zip(given)
+            .map(|(step, given): (StepId, _)| (step, given.runs, given.results))
+            .filter(|(_, runs, _)| *runs > 0)
+            .collect::<Vec<_>>()
     };
     differs! { "given": counts(given), counts(&b.given); }
     None
