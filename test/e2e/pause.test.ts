@@ -612,6 +612,21 @@ describe("pause (7.1)", () => {
     await resumed.cancel(undefined, { grace: 0 });
   });
 
+  test("a drain does not wait for what was aborted", async () => {
+    const handler = new Workflow("aborted", { external: [Paid] })
+      .step("fan", StartEvent<{ n: number }>, () => [new Work({ n: 0 }), new Work({ n: 1 })])
+      .step("work", Work, async ({ n }) => (n === 0 ? new Done({ n }) : new Promise<never>(() => {})))
+      .step("win", collect(Done, { of: "fan", first: 1 }), () => null)
+      .step("paid", Paid, ({ id }) => new StopEvent({ result: id }))
+      .start({ n: 0 });
+    await turn();
+    expect(handler.status).toBe("waiting");
+    expect(entries(await handler.pause(), "invocation")).toMatchObject([{ step: "work", state: "aborted" }]);
+    handler.resume();
+    await handler.send(new Paid({ id: "a" }));
+    expect(await handler.result()).toBe("a");
+  });
+
   test("a generator paused between its yields, in place and resumed, several times", async () => {
     const gates = Array.from({ length: 5 }, () => deferred<void>());
     const build = (free: number) =>
@@ -778,7 +793,10 @@ describe("once over a pause (4.4)", () => {
     const build = () =>
       new Workflow("once")
         .step("first", StartEvent<{ n: number }>, async (_, ctx) => {
-          const one = await ctx.once("one", () => log.push("one") && { value: new Date(1) });
+          const one = await ctx.once("one", () => {
+            log.push("one");
+            return { value: new Date(1) };
+          });
           const two = await ctx.once("two/2 %", async () => {
             log.push("two");
             await gate.promise;

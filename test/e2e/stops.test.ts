@@ -58,11 +58,13 @@ function build(shape: Shape, world: World) {
       if (kind(n) !== "sync") await (kind(n) === "waits" ? world.waits() : undefined);
       return depth > 0 ? pages(depth - 1) : [new Part({ n: effect.n }), new Part({ n: -effect.n })];
     })
-    .step("part", Part, pool, (({ n }, ctx) => {
+    .step("part", Part, pool, ({ n }, ctx) => {
       ctx.state.update("parts", (parts) => parts + 1);
       ctx.state.update("log", committed(ctx.invocationId));
-      return kind(n + 100) === "waits" ? world.waits().then(() => new Sum({ n, parts: [n] })) : new Sum({ n, parts: [n] });
-    }) as (event: Part, ctx: { invocationId: string; state: { update(key: string, fn: (value: never) => unknown): void } }) => Promise<Sum>)
+      const sum = new Sum({ n, parts: [n] });
+      // Of some events it is synchronous.
+      return (kind(n + 100) === "waits" ? world.waits().then(() => sum) : sum) as Promise<Sum>;
+    })
     .step("inner", collect(Sum, { of: "page" }), (sums, ctx) => {
       ctx.state.update("log", committed(ctx.invocationId));
       return new Late({ n: sums.reduce((sum, { n }) => sum + Math.abs(n) + 1, 0) });

@@ -114,8 +114,15 @@ function drainPaused(run: Run, pause: Pause): true {
   }
   run.cut(kept);
   pause.sifted = run.tail;
-  if (run.pause === pause && run.live === undefined && run.handle >= 0) pause.take();
+  if (run.pause === pause && run.handle >= 0 && !commits(run)) pause.take();
   return true;
+}
+
+/** Whether a step runs that a drain waits for: what one whose fan-out is over does is dropped. */
+function commits(run: Run): boolean {
+  let attempt = run.live;
+  while (attempt?.aborted) attempt = attempt.next;
+  return attempt !== undefined;
 }
 
 /** What stands for the call of a step. */

@@ -1,5 +1,5 @@
 import { close, cold } from "./buffer";
-import { type Encoded, encodedEqual } from "./codec";
+import { encodedEqual } from "./codec";
 import { internal, message } from "./failure";
 import { fill, read } from "./resume";
 import { Run } from "./run";
@@ -47,20 +47,31 @@ function lostPart(run: Run): string | undefined {
 /** The section in which two host's parts differ. */
 function difference(one: HostPart, two: HostPart): string | undefined {
   if (one.document.runId !== two.document.runId) return "runId";
-  if (!encodedEqual(encoded(one, one.document.events), encoded(two, two.document.events))) return "event";
+  // What lies where in the blobs says nothing: the entries of a stored run are in another order.
+  const [mine, its] = [piecesOf(one), piecesOf(two)];
+  const differ = (key: string, a: unknown, b: unknown) => !encodedEqual({ tree: a, bytes: mine.get(key) }, { tree: b, bytes: its.get(key) });
+  const { slots, events } = one.document;
+  if (slots.length !== two.document.slots.length) return "event";
+  if (slots.some((slot, at) => slot !== two.document.slots[at] || differ(`event/${slot}`, events[at], two.document.events[at]))) return "event";
   const others = new Map(two.document.entries);
   for (const [key, tree] of one.document.entries) {
     // The core keeps those that something waits for, and has compared them.
     if (!others.has(key) && /^(?:key|sent)\//.test(key)) continue;
-    if (!others.has(key) || !encodedEqual(encoded(one, tree), encoded(two, others.get(key)))) return key.split("/")[0];
+    if (!others.has(key) || differ(key, tree, others.get(key))) return key.split("/")[0];
     others.delete(key);
   }
   for (const key of others.keys()) return key.split("/")[0];
   return undefined;
 }
 
-function encoded({ blob }: HostPart, tree: unknown): Encoded {
-  return { tree, bytes: [blob] };
+/** Byte arrays by the key of what holds them. */
+function piecesOf({ document, blob }: HostPart): Map<string, Uint8Array[]> {
+  let offset = 0;
+  const piece = (length: number) => {
+    offset += length;
+    return blob.subarray(offset - length, offset);
+  };
+  return new Map(document.bytes.map(([key, lengths]) => [key, lengths.map(piece)]));
 }
 
 function sameBytes(one: Uint8Array, two: Uint8Array): boolean {
