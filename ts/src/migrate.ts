@@ -7,7 +7,7 @@ import type { SnapshotContent } from "./memory";
 import { fieldPath } from "./path";
 import type { Plan } from "./plan";
 import { decodeStored, reading, type Stored } from "./resume";
-import { joined } from "./save";
+import { documentText, joined } from "./save";
 import { own, refused } from "./snapshot";
 import { describe, isPlainObject } from "./values";
 
@@ -83,7 +83,7 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
     }));
     const document = { version: plan.version, steps: content.steps, slots: stored.slots, events, entries, bytes: lengths };
     const core = plan.binding;
-    return own(cold(() => core.upgrade(bytes, JSON.stringify(document), joined(pieces))) ?? refused(core.lastError()));
+    return own(cold(() => core.upgrade(bytes, documentText(document), joined(pieces))) ?? refused(core.lastError()));
   } catch (cause) {
     if (cause instanceof SnapshotError) throw cause;
     throw new SnapshotError(`${where} gave what cannot be stored: ${cause instanceof Error ? cause.message : describe(cause)}`, { cause });

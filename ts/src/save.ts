@@ -47,9 +47,14 @@ export function takeSnapshot(run: Run): Snapshot {
 
 export function save(run: Run, { document, blob }: HostPart): Uint8Array<ArrayBuffer> {
   const core = run.plan.binding;
-  const bytes = cold(() => core.save(run.handle, JSON.stringify(document), blob));
+  const bytes = cold(() => core.save(run.handle, documentText(document), blob));
   if (bytes === undefined) throw internal(run, message(core.lastError()));
   return own(bytes);
+}
+
+/** The entries as two lists, of keys and of values, so that the core reads them in one pass. */
+export function documentText({ entries, ...rest }: { readonly entries: readonly (readonly [string, unknown])[] }): string {
+  return JSON.stringify({ ...rest, keys: entries.map(([key]) => key), values: entries.map(([, value]) => value) });
 }
 
 /** The core stops dispatch, and hands over all commands it has: it stores no run of which the host does not know all. */

@@ -70,21 +70,21 @@ impl Core {
     /// The text form of a snapshot in its binary form.
     #[inline(never)]
     pub fn text(&mut self, bytes: &[u8]) -> Option<String> {
-        let text = snapshot::read(bytes).map(|snapshot| snapshot::to_text(&snapshot));
+        let text = snapshot::read_known(bytes).map(|snapshot| snapshot::to_text(&snapshot));
         self.told(text)
     }
 
     /// JSON of what the host keeps of a snapshot (`docs/internal/boundary.md`).
     #[inline(never)]
     pub fn document(&mut self, bytes: &[u8]) -> Option<String> {
-        let document = snapshot::read(bytes).and_then(|snapshot| snapshot::document(&snapshot, bytes));
+        let document = snapshot::read_known(bytes).and_then(|snapshot| snapshot::document(&snapshot, bytes));
         self.told(document)
     }
 
     /// A snapshot with the events, entries and step names that the host's upgrade gives.
     #[inline(never)]
     pub fn upgrade(&mut self, bytes: &[u8], upgrade: &str, blob: &[u8]) -> Option<Vec<u8>> {
-        let upgraded = snapshot::read(bytes).and_then(|snapshot| snapshot::upgrade(snapshot, upgrade, blob));
+        let upgraded = snapshot::read_known(bytes).and_then(|snapshot| snapshot::upgrade(snapshot, upgrade, blob));
         self.told(upgraded)
     }
 
@@ -99,7 +99,7 @@ impl Core {
 
     fn restored(&self, plan: i32, bytes: &[u8]) -> Result<Box<Run>, CoreError> {
         let plan = self.plans.get(plan as u32).ok_or_else(|| CoreError::internal(format!("there is no plan {plan}")))?;
-        let snapshot = snapshot::read(bytes)?;
+        let snapshot = snapshot::read_known(bytes)?;
         let types = EventTypes::read(&snapshot)?;
         compatible(plan, &snapshot, &types)?;
         Run::restore(plan.clone(), &snapshot, &types)

@@ -3,31 +3,41 @@
 
 mod scan;
 
+pub use scan::{Member, Nested, nested};
+
 use std::borrow::Cow;
 
 /// What is wrong with a text, in words.
 pub type Wrong = String;
 
 /// The fields of an object that were not taken yet, their values as they are written.
-pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
+pub struct Fields<'a>(Vec<Member<'a>>);
 
 impl<'a> Fields<'a> {
     pub fn read(text: &'a str) -> Result<Self, Wrong> {
         scan::object(text).map(Fields).ok_or_else(|| "it is no JSON object".to_owned())
     }
 
+    pub fn of(members: Vec<Member<'a>>) -> Self {
+        Self(members)
+    }
+
     /// All fields in their order, as they are written.
-    pub fn into_entries(self) -> Vec<(Cow<'a, str>, &'a str)> {
-        self.0
+    pub fn into_entries(self) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> {
+        self.0.into_iter().map(|(name, value, _)| (name, value))
     }
 
     pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(field, _)| field == name)
+        self.0.iter().any(|(field, ..)| field == name)
     }
 
     pub fn raw(&mut self, name: &str) -> Option<&'a str> {
-        let at = self.0.iter().position(|(field, _)| field == name)?;
-        Some(self.0.swap_remove(at).1)
+        self.take(name).map(|(_, raw, _)| raw)
+    }
+
+    fn take(&mut self, name: &str) -> Option<Member<'a>> {
+        let at = self.0.iter().position(|(field, ..)| field == name)?;
+        Some(self.0.swap_remove(at))
     }
 
     pub fn required(&mut self, name: &str) -> Result<&'a str, Wrong> {
@@ -68,12 +78,18 @@ impl<'a> Fields<'a> {
 
     /// The items of a list as they are written; none for a field that is not there.
     pub fn list(&mut self, name: &str) -> Result<Vec<&'a str>, Wrong> {
-        self.raw(name).map_or(Ok(Vec::new()), |raw| list(name, raw))
+        match self.take(name) {
+            None => Ok(Vec::new()),
+            Some((_, raw, items)) if raw.starts_with('[') => Ok(items),
+            Some(_) => Err(format!("\"{name}\" is no list")),
+        }
     }
 
     pub fn pair(&mut self, name: &str) -> Result<Option<(u64, u64)>, Wrong> {
-        let Some(raw) = self.raw(name) else { return Ok(None) };
-        match list(name, raw)?[..] {
+        if !self.has(name) {
+            return Ok(None);
+        }
+        match self.list(name)?[..] {
             [first, second] => Ok(Some((number(name, first)?, number(name, second)?))),
             _ => Err(format!("\"{name}\" is no pair")),
         }
@@ -90,7 +106,7 @@ impl<'a> Fields<'a> {
 
     /// Nothing else is there.
     pub fn end(self) -> Result<(), Wrong> {
-        self.0.first().map_or(Ok(()), |(name, _)| Err(format!("there is no field \"{name}\", or there are two")))
+        self.0.first().map_or(Ok(()), |(name, ..)| Err(format!("there is no field \"{name}\", or there are two")))
     }
 }
 

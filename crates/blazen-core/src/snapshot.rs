@@ -17,7 +17,7 @@ use crate::generated::ERR_SNAPSHOT;
 use crate::json::{Fields, Object, Wrong, list, string, write_list};
 use crate::plan::Described;
 
-pub use binary::{is_binary, read};
+pub use binary::{is_binary, read, read_known};
 pub use builder::Builder;
 pub use host::{document, upgrade};
 pub use key::number;
@@ -161,26 +161,25 @@ fn hash(key: &str, value: Value<'_>) -> u64 {
     hasher.finish()
 }
 
+fn checksum(header_text: &str, entries: &[(&str, Value<'_>)]) -> u64 {
+    entries.iter().fold(hash("", Value::Json(header_text)), |sum, &(key, value)| sum.wrapping_add(hash(key, value)))
+}
+
 /// Whether the sum is right and the keys are in order, each once and with a value of its kind.
-fn check(header_text: &str, entries: &[(&str, Value<'_>)], checksum: u64) -> Result<(), CoreError> {
-    let mut sum = hash("", Value::Json(header_text));
-    let mut last: Option<&str> = None;
-    for &(key, value) in entries {
-        sum = sum.wrapping_add(hash(key, value));
-        if let Some(last) = last
-            && key::order(last, key).is_ge()
-        {
-            return Err(damaged(format!("the entry \"{key}\" is not in its place, or there twice")));
-        }
-        last = Some(key);
+fn check(header_text: &str, entries: &[(&str, Value<'_>)], sum: u64) -> Result<(), CoreError> {
+    for (key, value) in entries {
         if matches!(value, Value::Bytes(_)) != key.starts_with(BYTES) {
             return Err(damaged(format!("the entry \"{key}\" is of another kind than its name says")));
         }
     }
-    if sum == checksum {
-        return Ok(());
+    for pair in entries.windows(2) {
+        let [(last, _), (key, _)] = pair else { continue };
+        if key::order(last, key).is_ge() {
+            return Err(damaged(format!("the entry \"{key}\" is not in its place, or there twice")));
+        }
     }
-    Err(damaged(format!("its checksum is {sum:016x} and should be {checksum:016x}")))
+    let found = checksum(header_text, entries);
+    if found == sum { Ok(()) } else { Err(damaged(format!("its checksum is {found:016x} and should be {sum:016x}"))) }
 }
 
 pub fn refused(message: impl Into<String>) -> CoreError {

@@ -426,8 +426,11 @@ fn an_upgrade_renames() {
     }
     let mut core = Core::new();
     let document: Value = serde_json::from_str(&core.document(&snap.binary()).unwrap()).unwrap();
+    let entries = document["entries"].as_array().unwrap();
+    let keys: Vec<&Value> = entries.iter().map(|pair| &pair[0]).collect();
+    let values: Vec<&Value> = entries.iter().map(|pair| &pair[1]).collect();
     let upgrade = json!({
-        "version": 2, "steps": names, "slots": document["slots"], "events": document["events"], "entries": document["entries"],
+        "version": 2, "steps": names, "slots": document["slots"], "events": document["events"], "keys": keys, "values": values,
         "bytes": [["state/a%2Fb", [3]]],
     });
     let upgraded = core.upgrade(&snap.binary(), &upgrade.to_string(), &[1, 2, 255]).unwrap();

@@ -100,10 +100,10 @@ impl Player {
     fn save_without(&mut self, member: &str) -> Option<Vec<u8>> {
         let slots: Vec<i32> = self.held.keys().copied().collect();
         let events: Vec<Value> = self.held.values().map(|ty| json!({ "type": ty, "payload": {} })).collect();
-        let keys = (0..10).map(|id| json!([format!("key/{id}"), id]));
-        let sent = (0..10).map(|id| json!([format!("sent/{id}"), format!("id {id}")]));
-        let entries: Vec<Value> = keys.chain(sent).collect();
-        let document = json!({ "runId": "r", "slots": slots, "events": events, "entries": entries, "omit": member }).to_string();
+        let keys: Vec<String> = (0..10).flat_map(|id| [format!("key/{id}"), format!("sent/{id}")]).collect();
+        let values: Vec<Value> = (0..10).flat_map(|id| [json!(id), json!(format!("id {id}"))]).collect();
+        let document =
+            json!({ "runId": "r", "slots": slots, "events": events, "keys": keys, "values": values, "omit": member }).to_string();
         self.core.save(self.run, &document, &[])
     }
 

@@ -3,59 +3,100 @@
 
 use std::borrow::Cow;
 
+/// A member of an object: its key, its value as it is written, and the items of a value that is a list.
+pub type Member<'a> = (Cow<'a, str>, &'a str, Vec<&'a str>);
+
 /// The members of an object, in order; None for anything else.
-pub fn object(text: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
-    let mut scanner = Scanner { text, at: 0 };
+pub fn object(text: &str) -> Option<Vec<Member<'_>>> {
+    let mut scanner = Scanner::new(text);
     let mut members = Vec::new();
     scanner.items(b'{', b'}', |scanner| {
-        let key = scanner.string()?;
-        scanner.expect(b':')?;
-        members.push((unescaped(key)?, scanner.value()?));
+        let key = scanner.key()?;
+        let (value, items) = scanner.value_and_items()?;
+        members.push((key, value, items));
         Some(())
     })?;
+    scanner.end()?;
     Some(members)
+}
+
+/// An object of which one member is an object itself, in one pass.
+pub struct Nested<'a> {
+    pub outer: Vec<Member<'a>>,
+    pub inner: Vec<(Cow<'a, str>, &'a str)>,
+    /// A value has white space between its tokens.
+    pub spaced: bool,
+}
+
+pub fn nested<'a>(text: &'a str, name: &str) -> Option<Nested<'a>> {
+    let mut scanner = Scanner::new(text);
+    let mut outer = Vec::new();
+    let mut inner = Vec::new();
+    let mut found = false;
+    scanner.items(b'{', b'}', |scanner| {
+        let key = scanner.key()?;
+        if key == name && !found {
+            found = true;
+            return scanner.items(b'{', b'}', |scanner| {
+                inner.push((scanner.key()?, scanner.value()?));
+                Some(())
+            });
+        }
+        let (value, items) = scanner.value_and_items()?;
+        outer.push((key, value, items));
+        Some(())
+    })?;
+    scanner.end()?;
+    found.then_some(Nested { outer, inner, spaced: scanner.spaced_within })
 }
 
 /// The items of a list; None for anything else.
 pub fn list(text: &str) -> Option<Vec<&str>> {
-    let mut scanner = Scanner { text, at: 0 };
-    let mut items = Vec::new();
-    scanner.items(b'[', b']', |scanner| {
-        items.push(scanner.value()?);
-        Some(())
-    })?;
+    let mut scanner = Scanner::new(text);
+    let items = scanner.list()?;
+    scanner.end()?;
     Some(items)
 }
 
 /// What a string says; None for anything else.
 pub fn text(text: &str) -> Option<Cow<'_, str>> {
-    let mut scanner = Scanner { text, at: 0 };
+    let mut scanner = Scanner::new(text);
     let inner = scanner.string()?;
     scanner.end()?;
     unescaped(inner)
 }
 
 pub fn is_value(text: &str) -> bool {
-    let mut scanner = Scanner { text, at: 0 };
+    let mut scanner = Scanner::new(text);
     scanner.value().and_then(|_| scanner.end()).is_some()
 }
 
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    /// There was white space since the value began; in any value before.
+    spaced: bool,
+    spaced_within: bool,
 }
 
 impl<'a> Scanner<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, at: 0, spaced: false, spaced_within: false }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     /// The next byte that is no white space.
     fn next(&mut self) -> Option<u8> {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
-            self.at += 1;
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                found => return found,
+            }
+            self.spaced = true;
         }
-        self.peek()
     }
 
     fn expect(&mut self, byte: u8) -> Option<()> {
@@ -70,19 +111,43 @@ impl<'a> Scanner<'a> {
         if self.next().is_none() { Some(()) } else { None }
     }
 
-    /// All items between two brackets, which are all there is.
+    fn key(&mut self) -> Option<Cow<'a, str>> {
+        let key = self.string()?;
+        self.expect(b':')?;
+        unescaped(key)
+    }
+
+    fn list(&mut self) -> Option<Vec<&'a str>> {
+        let mut items = Vec::new();
+        self.items(b'[', b']', |scanner| {
+            items.push(scanner.value()?);
+            Some(())
+        })?;
+        Some(items)
+    }
+
+    fn value_and_items(&mut self) -> Option<(&'a str, Vec<&'a str>)> {
+        if self.next()? != b'[' {
+            return Some((self.value()?, Vec::new()));
+        }
+        let from = self.at;
+        let items = self.list()?;
+        Some((self.text.get(from..self.at)?, items))
+    }
+
+    /// All items between two brackets.
     fn items(&mut self, open: u8, close: u8, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.expect(open)?;
         if self.next()? == close {
             self.at += 1;
-            return self.end();
+            return Some(());
         }
         loop {
             item(self)?;
             let found = self.next()?;
             self.at += 1;
             if found == close {
-                return self.end();
+                return Some(());
             }
             if found != b',' {
                 return None;
@@ -93,31 +158,26 @@ impl<'a> Scanner<'a> {
     /// What stands between the quotes of a string, with its escapes checked.
     fn string(&mut self) -> Option<&'a str> {
         self.expect(b'"')?;
+        let bytes = self.text.as_bytes();
         let from = self.at;
+        let mut at = from;
         loop {
-            match self.peek()? {
+            // Most of a text is in strings: this is the loop that counts.
+            at += bytes.get(at..)?.iter().position(|byte| *byte == b'"' || *byte == b'\\' || *byte < 0x20)?;
+            match bytes[at] {
                 b'"' => break,
                 b'\\' => {
-                    self.at += 1;
-                    match self.peek()? {
-                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
-                        b'u' => {
-                            let digits = self.text.as_bytes().get(self.at + 1..self.at + 5)?;
-                            if !digits.iter().all(u8::is_ascii_hexdigit) {
-                                return None;
-                            }
-                            self.at += 4;
-                        }
+                    at += match bytes.get(at + 1)? {
+                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
+                        b'u' if bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => 6,
                         _ => return None,
                     }
                 }
-                0..0x20 => return None,
-                _ => {}
+                _ => return None,
             }
-            self.at += 1;
         }
-        self.at += 1;
-        self.text.get(from..self.at - 1)
+        self.at = at + 1;
+        self.text.get(from..at)
     }
 
     /// A whole value, from its first to its last byte.
@@ -126,6 +186,7 @@ impl<'a> Scanner<'a> {
         let from = self.at;
         // The brackets that are open: true for those of objects.
         let mut open: Vec<bool> = Vec::new();
+        self.spaced = false;
         loop {
             // A value begins here.
             match self.next()? {
@@ -155,7 +216,10 @@ impl<'a> Scanner<'a> {
             }
             // A value has ended here.
             loop {
-                let Some(&object) = open.last() else { return self.text.get(from..self.at) };
+                let Some(&object) = open.last() else {
+                    self.spaced_within |= self.spaced;
+                    return self.text.get(from..self.at);
+                };
                 match (self.next()?, object) {
                     (b',', false) => {
                         self.at += 1;
@@ -287,7 +351,7 @@ mod tests {
             prop_assert!(is_value(&text) == expected.is_ok() || too_large || half, "{text}: {expected:?}");
             if let Ok(Value::Object(fields)) = &expected {
                 let members = object(&text).ok_or_else(|| TestCaseError::fail("no object"))?;
-                for (key, value) in &members {
+                for (key, value, _) in &members {
                     prop_assert!(fields.contains_key(&**key));
                     prop_assert!(serde_json::from_str::<Value>(value).is_ok());
                 }

@@ -36,23 +36,23 @@ pub struct HostEntries<'a> {
 
 impl<'a> HostEntries<'a> {
     pub fn read(fields: &mut Fields<'a>) -> Result<Self, Wrong> {
-        let pairs = |name: &str, pairs: Vec<&'a str>| -> Result<Vec<(Cow<'a, str>, &'a str)>, Wrong> {
-            let pair = |raw| match list(name, raw)?[..] {
-                [key, value] => Ok((text(name, key)?, value)),
-                _ => Err(format!("\"{name}\" has what is no pair")),
-            };
-            pairs.into_iter().map(pair).collect()
+        let keys = fields.texts("keys")?;
+        let values = fields.list("values")?;
+        let lengths =
+            |raw| list("bytes", raw)?.into_iter().map(|raw| small("bytes", number("bytes", raw)?)).collect::<Result<Vec<_>, Wrong>>();
+        let bytes = |raw| match list("bytes", raw)?[..] {
+            [key, raw] => Ok((text("bytes", key)?, lengths(raw)?)),
+            _ => Err("\"bytes\" has what is no pair".to_owned()),
         };
-        let lengths = |raw| list("bytes", raw)?.into_iter().map(|raw| small("bytes", number("bytes", raw)?)).collect::<Result<_, Wrong>>();
         let read = Self {
             slots: fields.smalls("slots")?,
             events: fields.list("events")?,
-            entries: pairs("entries", fields.list("entries")?)?,
-            bytes: pairs("bytes", fields.list("bytes")?)?
-                .into_iter()
-                .map(|(key, raw)| Ok((key, lengths(raw)?)))
-                .collect::<Result<_, Wrong>>()?,
+            bytes: fields.list("bytes")?.into_iter().map(bytes).collect::<Result<_, Wrong>>()?,
+            entries: keys.into_iter().zip(values.iter().copied()).collect(),
         };
+        if read.entries.len() != values.len() {
+            return Err("there are more values than keys".to_owned());
+        }
         if read.slots.len() == read.events.len() { Ok(read) } else { Err("there are events without slots".to_owned()) }
     }
 }

@@ -1,8 +1,9 @@
 //! The binary form: magic, checksum, the header's text, and each entry with its lengths before it. Numbers are
 //! little-endian.
 
-use super::{Snapshot, Value, check, damaged, hash, header};
+use super::{Snapshot, Value, check, damaged, header};
 use crate::error::CoreError;
+use crate::json::is_json;
 
 const MAGIC: &[u8; 8] = b"BLAZEN\0\x01";
 /// In the word of a key's length: the value is bytes and not JSON.
@@ -12,24 +13,21 @@ pub fn is_binary(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC[..7])
 }
 
-pub fn write(header: &str, entries: &[(&str, Value<'_>)]) -> Vec<u8> {
-    let mut sum = hash("", Value::Json(header));
+pub fn write(header: &str, entries: &[(&str, Value<'_>)], checksum: u64) -> Vec<u8> {
     let size: usize = entries.iter().map(|(key, value)| 8 + key.len() + slice(*value).len()).sum();
     let mut out = Vec::with_capacity(24 + header.len() + size);
     out.extend_from_slice(MAGIC);
-    out.extend_from_slice(&[0; 8]);
+    out.extend_from_slice(&checksum.to_le_bytes());
     word(&mut out, header.len() as u32);
     word(&mut out, entries.len() as u32);
     out.extend_from_slice(header.as_bytes());
     for &(key, value) in entries {
-        sum = sum.wrapping_add(hash(key, value));
         let kind = if matches!(value, Value::Bytes(_)) { BYTES } else { 0 };
         word(&mut out, key.len() as u32 | kind);
         word(&mut out, slice(value).len() as u32);
         out.extend_from_slice(key.as_bytes());
         out.extend_from_slice(slice(value));
     }
-    out[8..16].copy_from_slice(&sum.to_le_bytes());
     out
 }
 
@@ -65,8 +63,22 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Reads the binary form and checks its sum.
+/// Reads the binary form, and checks its sum and that its values are JSON.
 pub fn read(bytes: &[u8]) -> Result<Snapshot<'_>, CoreError> {
+    let snapshot = read_known(bytes)?;
+    check(snapshot.header_text, &snapshot.entries, snapshot.checksum)?;
+    for (key, value) in &snapshot.entries {
+        if let Value::Json(text) = value
+            && !is_json(text)
+        {
+            return Err(damaged(format!("the entry \"{key}\" is no JSON")));
+        }
+    }
+    Ok(snapshot)
+}
+
+/// Reads what this core has written or read before.
+pub fn read_known(bytes: &[u8]) -> Result<Snapshot<'_>, CoreError> {
     let mut reader = Reader { rest: bytes };
     if reader.take(8)? != MAGIC {
         return Err(super::refused("its binary form is newer than this version of blazen"));
@@ -90,6 +102,5 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot<'_>, CoreError> {
         return Err(damaged("something follows its end"));
     }
     let header = header(header_text)?;
-    check(header_text, &entries, checksum)?;
     Ok(Snapshot { header, header_text, entries, checksum })
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Header, Value, binary, key};
+use super::{Header, Value, binary, checksum, key};
 use crate::json::{Object, string};
 use crate::run::Entry;
 
@@ -109,6 +109,8 @@ impl Builder {
             })
             .collect();
         entries.sort_unstable_by(|(a, _), (b, _)| key::order(a, b));
-        binary::write(&header.write(), &entries)
+        let header = header.write();
+        let sum = checksum(&header, &entries);
+        binary::write(&header, &entries, sum)
     }
 }

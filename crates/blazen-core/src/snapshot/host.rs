@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Builder, Snapshot, Value, damaged};
 use crate::error::CoreError;
-use crate::json::{Fields, Wrong, is_json, string, text, write_text};
+use crate::json::{Fields, Wrong, string, text, write_text};
 use crate::run::{CollectEntry, Entry, GivenEntry, HostEntries, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry, add_bytes};
 
 /// Sections that are the core's own.
@@ -33,7 +33,7 @@ pub fn document(snapshot: &Snapshot<'_>, bytes: &[u8]) -> Result<String, CoreErr
             ("event", Value::Json(event)) => {
                 let slot = key.split('/').nth(1).and_then(super::number);
                 list(&mut slots, &slot.ok_or_else(|| damaged(format!("the entry \"{key}\" has no number")))?.to_string());
-                list(&mut events, checked(key, event)?);
+                list(&mut events, event);
             }
             ("queue", Value::Json(text)) => {
                 if let Some(slot) = QueueEntry::read(key, text)?.event {
@@ -41,7 +41,7 @@ pub fn document(snapshot: &Snapshot<'_>, bytes: &[u8]) -> Result<String, CoreErr
                 }
             }
             (own, _) if OWN.contains(&own) => {}
-            (_, Value::Json(text)) => list(&mut entries, &format!("[{},{}]", quoted(key), checked(key, text)?)),
+            (_, Value::Json(text)) => list(&mut entries, &format!("[{},{}]", quoted(key), text)),
         }
     }
     Ok(format!(
@@ -61,10 +61,6 @@ fn quoted(text: &str) -> String {
     let mut out = Vec::new();
     write_text(&mut out, text);
     string(out)
-}
-
-fn checked<'a>(key: &str, json: &'a str) -> Result<&'a str, CoreError> {
-    if is_json(json) { Ok(json) } else { Err(damaged(format!("the entry \"{key}\" is no JSON"))) }
 }
 
 /// The same snapshot with other events, entries of the host, and names of steps: what a host gives after its `migrate`.
@@ -135,8 +131,10 @@ type Names<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 /// The version, the name that each step of the snapshot has now, and the host's entries.
 fn read_upgrade(upgrade: &str) -> Result<(u64, Names<'_>, HostEntries<'_>), Wrong> {
     let mut fields = Fields::read(upgrade)?;
-    let steps = Fields::read(fields.required("steps")?)?.into_entries();
-    let names = steps.into_iter().map(|(step, now)| Ok((step, text("steps", now)?))).collect::<Result<_, Wrong>>()?;
+    let names = Fields::read(fields.required("steps")?)?
+        .into_entries()
+        .map(|(step, now)| Ok((step, text("steps", now)?)))
+        .collect::<Result<_, Wrong>>()?;
     let read = (fields.number("version")?, names, HostEntries::read(&mut fields)?);
     fields.end()?;
     Ok(read)

@@ -372,17 +372,18 @@ impl Host {
     pub fn save(&mut self) -> Option<Vec<u8>> {
         let slots: Vec<i32> = self.held.keys().copied().collect();
         let events: Vec<Value> = self.held.values().map(|ty| json!({ "type": ty, "payload": { "a": 1 } })).collect();
-        let mut entries: Vec<Value> = self.known.iter().map(|name| json!([name, name])).collect();
-        entries.push(json!(["state/a%2Fb", { "$": "buffer", "bytes": 0 }]));
-        entries.push(json!(["once/0/charge", { "a": [1, "x"] }]));
-        entries.push(json!(["session/user", "Ada"]));
-        let document = json!({ "runId": "r", "slots": slots, "events": events, "entries": entries, "bytes": [["state/a%2Fb", [3]]] });
+        let mut keys: Vec<&str> = self.known.iter().map(String::as_str).collect();
+        let mut values: Vec<Value> = keys.iter().map(|name| json!(name)).collect();
+        keys.extend(["state/a%2Fb", "once/0/charge", "session/user"]);
+        values.extend([json!({ "$": "buffer", "bytes": 0 }), json!({ "a": [1, "x"] }), json!("Ada")]);
+        let document =
+            json!({ "runId": "r", "slots": slots, "events": events, "keys": keys, "values": values, "bytes": [["state/a%2Fb", [3]]] });
         self.core.save(self.run, &document.to_string(), &[1, 2, 255])
     }
 
     /// A run of a snapshot; false: it was refused as it should be.
     pub fn restore(&mut self, bytes: &[u8]) -> bool {
-        self.run = self.core.restore(self.plan, bytes);
+        self.run = self.core.parse(bytes).map_or(-ERR_SNAPSHOT, |parsed| self.core.restore(self.plan, &parsed));
         if self.run < 0 {
             assert_eq!(self.run, -ERR_SNAPSHOT, "{}", self.core.last_error());
             assert!(self.core.last_error().starts_with("{\"code\":300,"), "{}", self.core.last_error());
@@ -404,11 +405,11 @@ impl Host {
 /// What must hold for a snapshot whose checksum is right, whatever else is not.
 pub fn go_on(definition: &Value, bytes: &[u8], tape: &mut Tape) -> bool {
     let mut host = Host::new(definition);
-    if let Some(text) = host.core.text(bytes) {
-        // What is no JSON is met by the first who reads it.
+    if let Some(text) = host.core.parse(bytes).and_then(|parsed| host.core.text(&parsed)) {
         let _ = host.core.parse(text.as_bytes());
         let _ = host.core.document(bytes);
-        let upgrade = json!({ "version": 2, "steps": { "outer": "renamed" }, "slots": [], "events": [], "entries": [], "bytes": [] });
+        let upgrade =
+            json!({ "version": 2, "steps": { "outer": "renamed" }, "slots": [], "events": [], "keys": [], "values": [], "bytes": [] });
         let _ = host.core.upgrade(bytes, &upgrade.to_string(), &[]);
     }
     if !host.restore(bytes) {
