@@ -52,9 +52,11 @@ export function save(run: Run, { document, blob }: HostPart): Uint8Array<ArrayBu
   return own(bytes);
 }
 
-/** The entries as two lists, of keys and of values, so that the core reads them in one pass. */
-export function documentText({ entries, ...rest }: { readonly entries: readonly (readonly [string, unknown])[] }): string {
-  return JSON.stringify({ ...rest, keys: entries.map(([key]) => key), values: entries.map(([, value]) => value) });
+const encoder = new TextEncoder();
+
+/** JSON in UTF-8; the entries as two lists, of keys and of values, so that the core reads them in one pass. */
+export function documentText({ entries, ...rest }: { readonly entries: readonly (readonly [string, unknown])[] }): Uint8Array {
+  return encoder.encode(JSON.stringify({ ...rest, keys: entries.map(([key]) => key), values: entries.map(([, value]) => value) }));
 }
 
 /** The core stops dispatch, and hands over all commands it has: it stores no run of which the host does not know all. */

@@ -39,8 +39,8 @@ fn caught<T>(call: impl FnOnce(&mut Core) -> T) -> Option<T> {
 
 /// The run in a snapshot's binary form; null: `lastError` tells why not.
 #[napi]
-pub fn save(run: i32, document: String, blob: &[u8]) -> Option<Buffer> {
-    caught(|core| core.save(run, &document, blob)).flatten().map(Buffer::from)
+pub fn save(run: i32, document: &[u8], blob: &[u8]) -> Option<Buffer> {
+    caught(|core| core.save(run, document, blob)).flatten().map(Buffer::from)
 }
 
 /// The binary form of a snapshot in any form.
@@ -63,8 +63,8 @@ pub fn document(snapshot: &[u8]) -> Option<String> {
 
 /// The snapshot with what the host has upgraded.
 #[napi]
-pub fn upgrade(snapshot: &[u8], upgrade: String, blob: &[u8]) -> Option<Buffer> {
-    caught(|core| core.upgrade(snapshot, &upgrade, blob)).flatten().map(Buffer::from)
+pub fn upgrade(snapshot: &[u8], upgrade: &[u8], blob: &[u8]) -> Option<Buffer> {
+    caught(|core| core.upgrade(snapshot, upgrade, blob)).flatten().map(Buffer::from)
 }
 
 /// The handle of a run that goes on from a snapshot, or the negative number of an error.

@@ -28,7 +28,7 @@ pub fn compile(definition: &str) -> i32 {
 
 /// The run in a snapshot's binary form; undefined: `lastError` tells why not.
 #[wasm_bindgen]
-pub fn save(run: i32, document: &str, blob: &[u8]) -> Option<Vec<u8>> {
+pub fn save(run: i32, document: &[u8], blob: &[u8]) -> Option<Vec<u8>> {
     with(|instance| instance.core.save(run, document, blob))
 }
 
@@ -52,7 +52,7 @@ pub fn document(snapshot: &[u8]) -> Option<String> {
 
 /// The snapshot with what the host has upgraded.
 #[wasm_bindgen]
-pub fn upgrade(snapshot: &[u8], upgrade: &str, blob: &[u8]) -> Option<Vec<u8>> {
+pub fn upgrade(snapshot: &[u8], upgrade: &[u8], blob: &[u8]) -> Option<Vec<u8>> {
     with(|instance| instance.core.upgrade(snapshot, upgrade, blob))
 }
 

@@ -43,11 +43,12 @@ impl Core {
         self.plans.remove(plan as u32);
     }
 
-    /// A run in a snapshot's binary form; None: `last_error` tells why not. The run goes on either way.
+    /// A run in a snapshot's binary form; None: `last_error` tells why not. The run goes on either way. `document` is JSON in
+    /// UTF-8, which hosts encode faster than their bindings do.
     #[inline(never)]
-    pub fn save(&mut self, run: i32, document: &str, blob: &[u8]) -> Option<Vec<u8>> {
+    pub fn save(&mut self, run: i32, document: &[u8], blob: &[u8]) -> Option<Vec<u8>> {
         let saved = match self.runs.get(run as u32) {
-            Some(run) => run.save(document, blob),
+            Some(run) => utf8(document).and_then(|document| run.save(document, blob)),
             None => Err(CoreError::internal(format!("there is no run {run}"))),
         };
         self.told(saved)
@@ -83,8 +84,8 @@ impl Core {
 
     /// A snapshot with the events, entries and step names that the host's upgrade gives.
     #[inline(never)]
-    pub fn upgrade(&mut self, bytes: &[u8], upgrade: &str, blob: &[u8]) -> Option<Vec<u8>> {
-        let upgraded = snapshot::read_known(bytes).and_then(|snapshot| snapshot::upgrade(snapshot, upgrade, blob));
+    pub fn upgrade(&mut self, bytes: &[u8], upgrade: &[u8], blob: &[u8]) -> Option<Vec<u8>> {
+        let upgraded = snapshot::read_known(bytes).and_then(|snapshot| snapshot::upgrade(snapshot, utf8(upgrade)?, blob));
         self.told(upgraded)
     }
 
@@ -245,6 +246,10 @@ impl Core {
         self.last_error = error.json();
         -if error.number > 0 { error.number } else { ERR_INTERNAL }
     }
+}
+
+fn utf8(text: &[u8]) -> Result<&str, CoreError> {
+    std::str::from_utf8(text).map_err(|_| CoreError::internal("the host's text is not UTF-8"))
 }
 
 /// So that tests can show that a panic ends one run and not the process.

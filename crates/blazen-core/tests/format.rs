@@ -433,7 +433,7 @@ fn an_upgrade_renames() {
         "version": 2, "steps": names, "slots": document["slots"], "events": document["events"], "keys": keys, "values": values,
         "bytes": [["state/a%2Fb", [3]]],
     });
-    let upgraded = core.upgrade(&snap.binary(), &upgrade.to_string(), &[1, 2, 255]).unwrap();
+    let upgraded = core.upgrade(&snap.binary(), upgrade.to_string().as_bytes(), &[1, 2, 255]).unwrap();
     assert!(go_on(&plan, &upgraded, &mut Tape::new(&tape(5))));
     refused_as(&upgraded, "has version 2");
     let back = Snap::read(&upgraded).with_header(&json!({ "version": 1, "migrated": null }));
@@ -444,7 +444,7 @@ fn an_upgrade_renames() {
     );
     assert!(!back.entries.iter().any(|(_, value)| matches!(value, Val::Json(text) if text.contains("\"step\":\"outer\""))));
     for bad in ["", "{}", "[]", &upgrade.to_string().replace("[3]", "[4]")] {
-        assert!(core.upgrade(&snap.binary(), bad, &[1, 2, 255]).is_none());
+        assert!(core.upgrade(&snap.binary(), bad.as_bytes(), &[1, 2, 255]).is_none());
         assert!(core.last_error().starts_with("{\"code\":900,"), "the host is at fault: {}", core.last_error());
     }
 }

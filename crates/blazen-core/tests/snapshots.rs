@@ -104,7 +104,7 @@ impl Player {
         let values: Vec<Value> = (0..10).flat_map(|id| [json!(id), json!(format!("id {id}"))]).collect();
         let document =
             json!({ "runId": "r", "slots": slots, "events": events, "keys": keys, "values": values, "omit": member }).to_string();
-        self.core.save(self.run, &document, &[])
+        self.core.save(self.run, document.as_bytes(), &[])
     }
 
     /// Goes on in another core.

@@ -7,11 +7,11 @@ export interface Addon {
   compile(definition: string): number;
   dropPlan(plan: number): void;
   lastError(): string;
-  save(run: number, document: string, blob: Uint8Array): Uint8Array | null;
+  save(run: number, document: Uint8Array, blob: Uint8Array): Uint8Array | null;
   parse(source: Uint8Array): Uint8Array | null;
   text(snapshot: Uint8Array): string | null;
   document(snapshot: Uint8Array): string | null;
-  upgrade(snapshot: Uint8Array, upgrade: string, blob: Uint8Array): Uint8Array | null;
+  upgrade(snapshot: Uint8Array, upgrade: Uint8Array, blob: Uint8Array): Uint8Array | null;
   restore(plan: number, snapshot: Uint8Array): number;
   verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | null;
 }

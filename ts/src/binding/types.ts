@@ -12,7 +12,7 @@ export interface Binding {
   /** JSON: `{ code, message, step?, lacking? }`. */
   lastError(): string;
   /** The snapshot of a run in its binary form, of which `document` is the host's part. Like the calls below undefined when `lastError` tells why not. */
-  save(run: number, document: string, blob: Uint8Array): Uint8Array | undefined;
+  save(run: number, document: Uint8Array, blob: Uint8Array): Uint8Array | undefined;
   /** The binary form of a snapshot in any form. */
   parse(source: Uint8Array): Uint8Array | undefined;
   /** The text form. */
@@ -20,7 +20,7 @@ export interface Binding {
   /** JSON of what the host keeps of a snapshot: docs/internal/boundary.md. */
   document(snapshot: Uint8Array): string | undefined;
   /** The snapshot with the events, entries and names of steps in `upgrade`. */
-  upgrade(snapshot: Uint8Array, upgrade: string, blob: Uint8Array): Uint8Array | undefined;
+  upgrade(snapshot: Uint8Array, upgrade: Uint8Array, blob: Uint8Array): Uint8Array | undefined;
   /** The handle of a run that goes on with its first exchange, or the negative number of an error. */
   restore(plan: number, snapshot: Uint8Array): number;
   /** The member of a run that its snapshot has lost; empty: none. */

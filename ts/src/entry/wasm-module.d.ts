@@ -8,11 +8,11 @@ declare module "@blazen/wasm" {
     compile(definition: string): number;
     dropPlan(plan: number): void;
     lastError(): string;
-    save(run: number, document: string, blob: Uint8Array): Uint8Array | undefined;
+    save(run: number, document: Uint8Array, blob: Uint8Array): Uint8Array | undefined;
     parse(source: Uint8Array): Uint8Array | undefined;
     text(snapshot: Uint8Array): string | undefined;
     document(snapshot: Uint8Array): string | undefined;
-    upgrade(snapshot: Uint8Array, upgrade: string, blob: Uint8Array): Uint8Array | undefined;
+    upgrade(snapshot: Uint8Array, upgrade: Uint8Array, blob: Uint8Array): Uint8Array | undefined;
     restore(plan: number, snapshot: Uint8Array): number;
     verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | undefined;
   }

@@ -174,7 +174,7 @@ impl<'a> Host<'a> {
         };
         let slots: Vec<i32> = self.held.keys().copied().collect();
         let events: Vec<_> = slots.iter().map(|slot| json!({ "type": name(&self.events[slot]), "payload": {} })).collect();
-        self.core.save(self.run, &json!({ "runId": "r", "slots": slots, "events": events }).to_string(), &[])
+        self.core.save(self.run, json!({ "runId": "r", "slots": slots, "events": events }).to_string().as_bytes(), &[])
     }
 
     /// What had not settled when the run was stored.

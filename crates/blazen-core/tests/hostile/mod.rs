@@ -378,7 +378,7 @@ impl Host {
         values.extend([json!({ "$": "buffer", "bytes": 0 }), json!({ "a": [1, "x"] }), json!("Ada")]);
         let document =
             json!({ "runId": "r", "slots": slots, "events": events, "keys": keys, "values": values, "bytes": [["state/a%2Fb", [3]]] });
-        self.core.save(self.run, &document.to_string(), &[1, 2, 255])
+        self.core.save(self.run, document.to_string().as_bytes(), &[1, 2, 255])
     }
 
     /// A run of a snapshot; false: it was refused as it should be.
@@ -410,7 +410,7 @@ pub fn go_on(definition: &Value, bytes: &[u8], tape: &mut Tape) -> bool {
         let _ = host.core.document(bytes);
         let upgrade =
             json!({ "version": 2, "steps": { "outer": "renamed" }, "slots": [], "events": [], "keys": [], "values": [], "bytes": [] });
-        let _ = host.core.upgrade(bytes, &upgrade.to_string(), &[]);
+        let _ = host.core.upgrade(bytes, upgrade.to_string().as_bytes(), &[]);
     }
     if !host.restore(bytes) {
         return false;
