@@ -3,13 +3,14 @@ import { NONE } from "./buffer";
 import { CancelledError, InternalError, StalledError, StepError, UnhandledEventError } from "./errors";
 import type { Event } from "./event";
 import { ERR_CANCELLED, ERR_STALLED, ERR_STEP, ERR_STEP_RETURN, ERR_UNHANDLED_EVENT } from "./generated/tables";
-import type { Run } from "./run";
+import { type Run, Thrown } from "./run";
 import { describe } from "./values";
 
 /** The error that a run ends with. */
 export function failure(run: Run, core: Binding, code: number, stepId: number, slot: number): Error {
   const step = stepId === NONE ? undefined : run.plan.steps[stepId]!.name;
-  const subject = slot === NONE ? undefined : run.payload(slot);
+  const payload = slot === NONE ? undefined : run.payload(slot);
+  const subject = payload instanceof Thrown ? payload.error : payload;
   const details = { runId: run.runId, step };
   const where = `Workflow "${run.plan.name}"`;
   switch (code) {

@@ -13,6 +13,11 @@ export type RunStatus = "running" | "waiting" | "paused" | "completed" | "failed
 /** The end of a run, once it has come. */
 type Outcome = { readonly status: "completed"; readonly result: unknown } | { readonly status: "failed" | "cancelled"; readonly error: unknown };
 
+/** What a step or a `by` has thrown, of whatever kind, among the events of a run: on its way to the end of it. */
+export class Thrown {
+  constructor(readonly error: unknown) {}
+}
+
 /** Queues of ended runs for those to come: one that grows anew in each run is dear. */
 const queues: unknown[][] = [];
 
@@ -139,8 +144,7 @@ export class Run {
     const free = new Uint8Array(this.#payloads.length);
     for (let slot = this.#freeSlot; slot >= 0; slot = this.#payloads[slot] as number) free[slot] = 1;
     this.#payloads.forEach((payload, slot) => {
-      // What else is there is an error on its way to the end of the run.
-      if (free[slot] === 0 && typeof (payload as Event | null | undefined)?.type === "string" && !(payload instanceof Error)) visit(payload as Event, slot);
+      if (free[slot] === 0 && !(payload instanceof Thrown)) visit(payload as Event, slot);
     });
   }
   /** Places for payloads, used or not. */

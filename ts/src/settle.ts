@@ -9,7 +9,7 @@ import type { Event } from "./event";
 import { IN_COMMIT, IN_EMIT, IN_EXTERNAL, IN_FAN, IN_ID, IN_KEY, IN_SETTLE } from "./generated/tables";
 import { Numbers } from "./numbers";
 import { forgetOnce } from "./once";
-import type { Run } from "./run";
+import { type Run, Thrown } from "./run";
 
 // Outcomes of a Settle frame.
 const OK = 0;
@@ -187,7 +187,7 @@ export function settleFailed(attempt: Attempt, error: unknown, outcome: number):
   // A failed one may be tried again, and gets its results then.
   if (attempt.aborted && run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
   if (outcome === BAD && error instanceof StepReturnError) Object.assign(error, { runId: run.runId });
-  frame(IN_SETTLE, invocation, outcome, run.put(error));
+  frame(IN_SETTLE, invocation, outcome, run.put(new Thrown(error)));
   exchange(run);
 }
 
@@ -268,7 +268,7 @@ export function writeOutput(run: Run, output: Output, tag: number, invocation: n
 }
 
 export function writeKeys(run: Run, { keys }: Output): void {
-  if (keys !== undefined) for (const { step, key, error } of keys) frame(IN_KEY, step, key, key === NONE ? run.put(error) : NONE);
+  if (keys !== undefined) for (const { step, key, error } of keys) frame(IN_KEY, step, key, key === NONE ? run.put(new Thrown(error)) : NONE);
 }
 
 /** Writes the frame of an event's id, if it has one. */
