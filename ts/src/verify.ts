@@ -1,5 +1,6 @@
 import { close, cold } from "./buffer";
 import { encodedEqual } from "./codec";
+import { SnapshotError } from "./errors";
 import { internal, message } from "./failure";
 import { fill, read } from "./resume";
 import { Run } from "./run";
@@ -39,6 +40,10 @@ function lostPart(run: Run): string | undefined {
     fill(other, read(plan, bytes));
     const again = hostPart(other, { lenient: true });
     return difference(part, again) ?? (sameBytes(bytes, save(other, again)) ? undefined : "bytes");
+  } catch (error) {
+    // What cannot be read names the part itself.
+    if (error instanceof SnapshotError) return error.message.replace(/^The snapshot cannot be used: |\.$/g, "");
+    throw error;
   } finally {
     close(core, other.handle);
   }
