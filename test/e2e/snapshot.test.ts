@@ -231,3 +231,18 @@ test("steps renamed, added and removed; versions", async () => {
   expect(Snapshot.parse(JSON.stringify(JSON.parse(text), null, 2)).toString()).toBe(text);
   gate.resolve();
 });
+
+test("an event that was emitted twice stays one object", async () => {
+  const build = () =>
+    new Workflow("twice", { external: [Paid] })
+      .step("open", StartEvent<{ n: number }>, () => {
+        const work = new Work({ n: 1 });
+        return [work, work, new Work({ n: 1 })];
+      })
+      .step("paid", all(Work, Work, Work, Paid), ([one, two, three]) => new StopEvent({ result: [one === two, two === three] }));
+  const snapshot = await build().start({ n: 1 }).pause();
+  const resumed = build().resume(snapshot.toString());
+  expect((await resumed.snapshot()).toString()).toBe(snapshot.toString());
+  await resumed.send(new Paid({ id: "x" }));
+  expect(await resumed.result()).toEqual([true, false]);
+});

@@ -7,7 +7,7 @@ import type { SnapshotContent } from "./memory";
 import { fieldPath } from "./path";
 import type { Plan } from "./plan";
 import { decodeStored, reading, type Stored } from "./resume";
-import { documentText, joined } from "./save";
+import { documentText, joined, sameSlot } from "./save";
 import { own, refused } from "./snapshot";
 import { describe, isPlainObject } from "./values";
 
@@ -30,9 +30,11 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
     // What an initialiser has given is no value of the run.
     for (const [field] of encoded.kept()) Reflect.deleteProperty(value as object, field);
   }
+  // An event that stands in several slots is one.
+  const originals = stored.events.flatMap((event, at) => (sameSlot(event.payload.tree) === undefined ? [{ ...event, slot: stored.slots[at]! }] : []));
   let content: SnapshotContent = {
     state,
-    events: stored.events.map(({ type, payload }) => ({
+    events: originals.map(({ type, payload }) => ({
       type,
       payload: decodeStored(`events[${type}]`, payload, { memoryOptions: plan.memory }) as Record<string, unknown>,
     })),
@@ -50,7 +52,7 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
     } catch (cause) {
       throw new SnapshotError(`${where} failed: ${cause instanceof Error ? cause.message : describe(cause)}`, { cause });
     }
-    check(content, where, stored.events.length);
+    check(content, where, originals.length);
   }
   const entries: (readonly [string, unknown])[] = [];
   const lengths: [string, number[]][] = [];
@@ -77,11 +79,22 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
         entries.push([entry, keep(entry, part)]);
       }
     }
-    const events = content.events.map(({ type, payload }, at) => ({
-      type,
-      payload: keep(`event/${stored.slots[at]}`, encode({ ...payload }, `events[${type}]`, types)),
-    }));
-    const document = { version: plan.version, steps: content.steps, slots: stored.slots, events, entries, bytes: lengths };
+    const upgradedBy = new Map(originals.map(({ slot }, at) => [slot as unknown, content.events[at]!]));
+    const events = stored.events.map(({ type, payload }, at) => {
+      const slot = stored.slots[at]!;
+      const own = upgradedBy.get(slot);
+      if (own === undefined) return { type: upgradedBy.get(sameSlot(payload.tree))?.type ?? type, payload: payload.tree };
+      return { type: own.type, payload: keep(`event/${slot}`, encode({ ...own.payload }, `events[${own.type}]`, types)) };
+    });
+    const document = {
+      version: plan.version,
+      steps: content.steps,
+      slots: stored.slots,
+      types: events.map(({ type }) => type),
+      payloads: events.map(({ payload }) => payload),
+      entries,
+      bytes: lengths,
+    };
     const core = plan.binding;
     return own(cold(() => core.upgrade(bytes, documentText(document), joined(pieces))) ?? refused(core.lastError()));
   } catch (cause) {

@@ -16,6 +16,7 @@ import { fieldPath } from "./path";
 import type { Plan } from "./plan";
 import { type Restorable, restoreRun, restores } from "./restore";
 import { Run } from "./run";
+import { sameSlot } from "./save";
 import { sessionOf } from "./session";
 import { outputOf, writeKeys } from "./settle";
 import { parsed, refused, type Snapshot, type SnapshotHeader } from "./snapshot";
@@ -131,10 +132,16 @@ export function fill(run: Run, stored: Stored): Restorable | undefined {
     keys.set(key as string | number, Number(number));
   }
   run.joinKeys = keys;
-  run.fill(
-    stored.slots,
-    stored.events.map(({ type, payload }) => revive(plan, type, decoded(`events[${type}]`, payload, others))),
+  const events = stored.events.map(({ type, payload }) =>
+    sameSlot(payload.tree) === undefined ? revive(plan, type, decoded(`events[${type}]`, payload, others)) : undefined,
   );
+  if (events.includes(undefined)) {
+    const bySlot = new Map(stored.slots.map((slot, at) => [slot as unknown, events[at]]));
+    stored.events.forEach(({ payload }, at) => {
+      events[at] ??= bySlot.get(sameSlot(payload.tree)) ?? damaged(`the entry "event/${stored.slots[at]}" is no event`);
+    });
+  }
+  run.fill(stored.slots, events);
   const restorable = fillMemory(run, stored, others, decoded);
   return restorable.keys.length > 0 || others.some(restores) ? restorable : undefined;
 }

@@ -17,7 +17,11 @@ export interface HostPart {
     readonly droppedSession: readonly string[];
     readonly unbegun: readonly number[];
     readonly slots: readonly number[];
-    readonly events: readonly unknown[];
+    /** By slot: type and payload. */
+    readonly types: readonly string[];
+    readonly payloads: readonly unknown[];
+    /** Payloads before those, as JSON: of many events none is kept longer than its text takes. */
+    readonly written: readonly string[];
     readonly entries: readonly (readonly [string, unknown])[];
     readonly bytes: readonly (readonly [string, readonly number[]])[];
     /** A member that a test leaves out. */
@@ -54,9 +58,34 @@ export function save(run: Run, { document, blob }: HostPart): Uint8Array<ArrayBu
 
 const encoder = new TextEncoder();
 
-/** JSON in UTF-8; the entries as two lists, of keys and of values, so that the core reads them in one pass. */
-export function documentText({ entries, ...rest }: { readonly entries: readonly (readonly [string, unknown])[] }): Uint8Array {
-  return encoder.encode(JSON.stringify({ ...rest, keys: entries.map(([key]) => key), values: entries.map(([, value]) => value) }));
+/** Payloads that are written at a time. */
+const CHUNK = 1000;
+
+/** What stands between the brackets of a list. */
+function items(list: readonly unknown[]): string {
+  return JSON.stringify(list).slice(1, -1);
+}
+
+/** What `documentText` writes, beside what it leaves as it is. */
+interface Lists {
+  readonly types: readonly string[];
+  readonly payloads: readonly unknown[];
+  readonly written?: readonly string[];
+  readonly entries: readonly (readonly [string, unknown])[];
+}
+
+/** JSON in UTF-8: lists side by side, which the core reads in one pass, and each type's name once. */
+export function documentText({ types, payloads, written = [], entries, ...rest }: Lists): Uint8Array {
+  const names = new Map<string, number>();
+  const of = types.map((type) => {
+    const known = names.get(type);
+    if (known !== undefined) return known;
+    names.set(type, names.size);
+    return names.size - 1;
+  });
+  const document = { ...rest, types: [...names.keys()], of, keys: entries.map(([key]) => key), values: entries.map(([, value]) => value) };
+  const all = payloads.length === 0 ? written : [...written, items(payloads)];
+  return encoder.encode(`{"payloads":[${all.join(",")}],${JSON.stringify(document).slice(1)}`);
 }
 
 /** The core stops dispatch, and hands over all commands it has: it stores no run of which the host does not know all. */
@@ -89,10 +118,23 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
   const add = (key: string, value: Encoded) => entries.push([key, keep(key, value)]);
 
   const slots: number[] = [];
-  const events: unknown[] = [];
+  const types: string[] = [];
+  const payloads: unknown[] = [];
+  const written: string[] = [];
+  // An event that was emitted twice is one object, and stays one (7.3).
+  const seen = new Set<Event>();
+  let firsts: Map<Event, number> | undefined;
   run.eachEvent((event, slot) => {
     slots.push(slot);
-    events.push({ type: event.type, payload: keep(`event/${slot}`, encodeEvent(run, event, lenient ? slot : undefined)) });
+    types.push(event.type);
+    if (seen.size === seen.add(event).size) {
+      firsts ??= firstSlots(run);
+      payloads.push(sameAs(firsts.get(event)!));
+      return;
+    }
+    if (payloads.length === CHUNK && !lenient) written.push(items(payloads.splice(0)));
+    const encoded = encodeEvent(run, event, lenient ? slot : undefined);
+    payloads.push(encoded.bytes === undefined ? encoded.tree : keep(`event/${slot}`, encoded));
   });
   const { memory } = run;
   for (const [key, id] of run.joinKeys ?? []) add(`key/${id}`, encode(key, "key", run.memoryOptions.types));
@@ -115,7 +157,7 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
     storeSession(run, add, dropped, lenient);
   }
   return {
-    document: { runId: run.runId, droppedSession: dropped, unbegun: run.uncalled(), slots, events, entries, bytes, omit },
+    document: { runId: run.runId, droppedSession: dropped, unbegun: run.uncalled(), slots, types, payloads, written, entries, bytes, omit },
     blob: joined(pieces),
   };
 }
@@ -127,10 +169,30 @@ function abortedOf(run: Run): Set<number> {
   return aborted;
 }
 
+/** By event; most runs hold none twice, and need no such table. */
+function firstSlots(run: Run): Map<Event, number> {
+  const firsts = new Map<Event, number>();
+  run.eachEvent((event, slot) => {
+    if (!firsts.has(event)) firsts.set(event, slot);
+  });
+  return firsts;
+}
+
+/** The payload of an event that is the very object of another slot. */
+export function sameAs(slot: number): unknown {
+  return { $: "event", slot };
+}
+
+/** The slot whose event a payload stands for; undefined for a payload of its own. */
+export function sameSlot(payload: unknown): unknown {
+  const tagged = payload as { $?: unknown; slot?: unknown } | null;
+  return typeof tagged === "object" && tagged?.$ === "event" ? tagged.slot : undefined;
+}
+
 /** @param slot stands for an event that cannot be stored */
 export function encodeEvent(run: Run, event: Event, slot?: number): Encoded {
   try {
-    return encodeFields(fieldsOf(event), `events[${event.type}]`, run.memoryOptions.types);
+    return encodeFields(fieldsOf(event), () => `events[${event.type}]`, run.memoryOptions.types);
   } catch (error) {
     if (slot === undefined) throw error;
     return { tree: { slot }, bytes: undefined };

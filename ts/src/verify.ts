@@ -55,9 +55,12 @@ function difference(one: HostPart, two: HostPart): string | undefined {
   // What lies where in the blobs says nothing: the entries of a stored run are in another order.
   const [mine, its] = [piecesOf(one), piecesOf(two)];
   const differ = (key: string, a: unknown, b: unknown) => !encodedEqual({ tree: a, bytes: mine.get(key) }, { tree: b, bytes: its.get(key) });
-  const { slots, events } = one.document;
+  const { slots, types, payloads } = one.document;
   if (slots.length !== two.document.slots.length) return "event";
-  if (slots.some((slot, at) => slot !== two.document.slots[at] || differ(`event/${slot}`, events[at], two.document.events[at]))) return "event";
+  const other = two.document;
+  const differs = (slot: number, at: number) =>
+    slot !== other.slots[at] || types[at] !== other.types[at] || differ(`event/${slot}`, payloads[at], other.payloads[at]);
+  if (slots.some(differs)) return "event";
   const others = new Map(two.document.entries);
   for (const [key, tree] of one.document.entries) {
     // The core keeps those that something waits for, and has compared them.

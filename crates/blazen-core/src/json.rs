@@ -209,7 +209,7 @@ pub fn write_list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>
     out.push(b']');
 }
 
-fn write_number(out: &mut Vec<u8>, number: u64) {
+pub fn write_number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 

@@ -29,6 +29,7 @@ pub const FORMAT: u32 = 1;
 const FEATURES: &[&str] = &[];
 /// How keys of raw bytes begin; all other entries hold JSON.
 const BYTES: &str = "bytes/";
+const BYTES_SECTION: &str = "bytes";
 
 pub struct Header {
     pub features: Vec<String>,

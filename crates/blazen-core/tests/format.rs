@@ -429,8 +429,12 @@ fn an_upgrade_renames() {
     let entries = document["entries"].as_array().unwrap();
     let keys: Vec<&Value> = entries.iter().map(|pair| &pair[0]).collect();
     let values: Vec<&Value> = entries.iter().map(|pair| &pair[1]).collect();
+    let events = document["events"].as_array().unwrap();
+    let types: Vec<&Value> = events.iter().map(|event| &event["type"]).collect();
+    let payloads: Vec<&Value> = events.iter().map(|event| &event["payload"]).collect();
+    let of: Vec<usize> = (0..types.len()).collect();
     let upgrade = json!({
-        "version": 2, "steps": names, "slots": document["slots"], "events": document["events"], "keys": keys, "values": values,
+        "version": 2, "steps": names, "slots": document["slots"], "types": types, "of": of, "payloads": payloads, "keys": keys, "values": values,
         "bytes": [["state/a%2Fb", [3]]],
     });
     let upgraded = core.upgrade(&snap.binary(), upgrade.to_string().as_bytes(), &[1, 2, 255]).unwrap();

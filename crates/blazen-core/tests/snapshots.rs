@@ -99,11 +99,13 @@ impl Player {
     /// As a build would that forgets a member.
     fn save_without(&mut self, member: &str) -> Option<Vec<u8>> {
         let slots: Vec<i32> = self.held.keys().copied().collect();
-        let events: Vec<Value> = self.held.values().map(|ty| json!({ "type": ty, "payload": {} })).collect();
+        let types: Vec<&String> = self.held.values().collect();
+        let of: Vec<usize> = (0..types.len()).collect();
+        let payloads = vec![json!({}); types.len()];
         let keys: Vec<String> = (0..10).flat_map(|id| [format!("key/{id}"), format!("sent/{id}")]).collect();
         let values: Vec<Value> = (0..10).flat_map(|id| [json!(id), json!(format!("id {id}"))]).collect();
         let document =
-            json!({ "runId": "r", "slots": slots, "events": events, "keys": keys, "values": values, "omit": member }).to_string();
+            json!({ "runId": "r", "slots": slots, "types": types, "of": of, "payloads": payloads, "keys": keys, "values": values, "omit": member }).to_string();
         self.core.save(self.run, document.as_bytes(), &[])
     }
 

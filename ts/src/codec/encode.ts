@@ -34,11 +34,23 @@ export function encode(value: unknown, path: string | (() => string), types: Typ
 /** The fields of a plain object, each accessor read once; undefined for another, and where reading one throws. */
 function plainCopy(value: object): Record<string, unknown> | undefined {
   try {
-    return Object.getPrototypeOf(value) === Object.prototype ? { ...(value as Record<string, unknown>) } : undefined;
+    return Object.getPrototypeOf(value) === Object.prototype ? fieldsOf(value) : undefined;
   } catch {
     return undefined;
   }
 }
+
+/** Its own enumerable fields; undefined where reading one throws. */
+function fieldsOf(value: object): Record<string, unknown> | undefined {
+  try {
+    return { ...(value as Record<string, unknown>) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Fields up to which looking at each is cheaper than a list of them. */
+const FEW = 8;
 
 /** Objects of one kind follow each other: their keys are the very strings that have been looked at. */
 let known: readonly string[] = [];
@@ -48,18 +60,25 @@ let known: readonly string[] = [];
  * of what each costs by its key.
  */
 function isFlat(copy: Record<string, unknown>): boolean {
-  if ("$" in copy || Object.getOwnPropertySymbols(copy).length > 0 || !Object.values(copy).every(standsForItself)) return false;
+  if ("$" in copy) return false;
   const keys = Object.keys(copy);
-  for (let at = 0; at < keys.length; at++) if (keys[at] !== known[at] && !isWellFormed(keys[at]!)) return false;
+  const few = keys.length <= FEW;
+  for (let at = 0; at < keys.length; at++) {
+    const key = keys[at]!;
+    if (key !== known[at] && !isWellFormed(key)) return false;
+    if (few && !standsForItself(copy[key])) return false;
+  }
+  if ((!few && !Object.values(copy).every(standsForItself)) || Object.getOwnPropertySymbols(copy).length > 0) return false;
   known = keys;
   return true;
 }
 
 /** The own enumerable fields of an object, whatever its class, as those of a plain one. */
-export function encodeFields(value: object, path: string, types: Types): Encoded {
-  return new Encoder(path, types).encodeFields(value);
+export function encodeFields(value: object, path: string | (() => string), types: Types): Encoded {
+  const copy = fieldsOf(value);
+  if (copy !== undefined && isFlat(copy)) return { tree: copy, bytes: undefined, flat: true };
+  return new Encoder(path, types, value, copy).encodeFields(value);
 }
-
 /** A field of a BlazenState. */
 export interface EncodedField extends Encoded {
   /** The BlazenState instances in it, in the order in which `decode` makes them. */

@@ -29,7 +29,10 @@ struct Document<'a> {
 /// Entries that the host has written: events by slot, others by key, and raw bytes.
 pub struct HostEntries<'a> {
     pub slots: Vec<Slot>,
-    pub events: Vec<&'a str>,
+    /// The types of events, and for each event the place of its own among them.
+    types: Vec<&'a str>,
+    of: Vec<u32>,
+    payloads: Vec<&'a str>,
     pub entries: Vec<(Cow<'a, str>, &'a str)>,
     pub bytes: Bytes<'a>,
 }
@@ -46,14 +49,25 @@ impl<'a> HostEntries<'a> {
         };
         let read = Self {
             slots: fields.smalls("slots")?,
-            events: fields.list("events")?,
+            types: fields.list("types")?,
+            of: fields.smalls("of")?,
+            payloads: fields.list("payloads")?,
             bytes: fields.list("bytes")?.into_iter().map(bytes).collect::<Result<_, Wrong>>()?,
             entries: keys.into_iter().zip(values.iter().copied()).collect(),
         };
         if read.entries.len() != values.len() {
             return Err("there are more values than keys".to_owned());
         }
-        if read.slots.len() == read.events.len() { Ok(read) } else { Err("there are events without slots".to_owned()) }
+        let count = read.slots.len();
+        if read.payloads.len() != count || read.of.len() != count || read.of.iter().any(|ty| *ty as usize >= read.types.len()) {
+            return Err("there are events without slots or types".to_owned());
+        }
+        Ok(read)
+    }
+
+    /// Each event's slot, type as it is written, and payload.
+    pub fn events(&self) -> impl Iterator<Item = (Slot, &'a str, &'a str)> {
+        (0..self.slots.len()).map(|at| (self.slots[at], self.types[self.of[at] as usize], self.payloads[at]))
     }
 }
 
@@ -110,6 +124,7 @@ impl Run {
             queue: (self.queue_head, self.queue_head + self.queue.len() as u64),
         };
         builder.named("run", &run);
+        builder.reserve("queue", 0, self.queue.len());
         for (at, entry) in self.queue.iter().enumerate() {
             let queued = match entry.what {
                 What::Close => QueueEntry { event: None, from: None, place: None, close: Some(entry.place.scope) },
@@ -186,11 +201,12 @@ impl Run {
 
     /// The host's entries: those of events that the run holds, of keys and ids it knows, and the host's own.
     fn save_events(&self, document: &Document<'_>, builder: &mut Builder) -> Result<(), CoreError> {
+        builder.reserve("event", document.host.payloads.iter().map(|payload| payload.len()).sum(), document.host.slots.len());
         let mut held = self.slots.iter().filter(|count| **count > 0).count();
-        for (slot, event) in document.host.slots.iter().zip(&document.host.events) {
-            if self.slots.get(*slot as usize).is_some_and(|count| *count > 0) {
+        for (slot, ty, payload) in document.host.events() {
+            if self.slots.get(slot as usize).is_some_and(|count| *count > 0) {
                 held -= 1;
-                builder.raw_numbered("event", u64::from(*slot), event);
+                builder.event(slot, ty, payload);
             }
         }
         if held > 0 {

@@ -13,22 +13,60 @@ pub fn is_binary(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC[..7])
 }
 
-pub fn write(header: &str, entries: &[(&str, Value<'_>)], checksum: u64) -> Vec<u8> {
-    let size: usize = entries.iter().map(|(key, value)| 8 + key.len() + slice(*value).len()).sum();
+/// All before the entries.
+pub fn begin(header: &str, checksum: u64, count: usize, size: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(24 + header.len() + size);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&checksum.to_le_bytes());
     word(&mut out, header.len() as u32);
-    word(&mut out, entries.len() as u32);
+    word(&mut out, count as u32);
     out.extend_from_slice(header.as_bytes());
+    out
+}
+
+pub fn write(header: &str, entries: &[(&str, Value<'_>)], checksum: u64) -> Vec<u8> {
+    let size = entries.iter().map(|(key, value)| LENGTHS + key.len() + slice(*value).len()).sum();
+    let mut out = begin(header, checksum, entries.len(), size);
     for &(key, value) in entries {
-        let kind = if matches!(value, Value::Bytes(_)) { BYTES } else { 0 };
-        word(&mut out, key.len() as u32 | kind);
-        word(&mut out, slice(value).len() as u32);
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(slice(value));
+        let bytes = matches!(value, Value::Bytes(_));
+        entry(&mut out, bytes, |out| out.extend_from_slice(key.as_bytes()), |out| out.extend_from_slice(slice(value)));
     }
     out
+}
+
+/// An entry's two lengths.
+const LENGTHS: usize = 8;
+
+/// Adds an entry, and gives its key and value as they stand.
+pub fn entry(out: &mut Vec<u8>, bytes: bool, key: impl FnOnce(&mut Vec<u8>), value: impl FnOnce(&mut Vec<u8>)) -> (&str, Value<'_>) {
+    let start = out.len();
+    out.extend_from_slice(&[0; LENGTHS]);
+    key(out);
+    let middle = out.len();
+    value(out);
+    let key_length = (middle - start - LENGTHS) as u32 | if bytes { BYTES } else { 0 };
+    let value_length = (out.len() - middle) as u32;
+    out[start..start + 4].copy_from_slice(&key_length.to_le_bytes());
+    out[start + 4..start + LENGTHS].copy_from_slice(&value_length.to_le_bytes());
+    let key = std::str::from_utf8(&out[start + LENGTHS..middle]).unwrap_or_default();
+    let value = if bytes { Value::Bytes(&out[middle..]) } else { Value::Json(std::str::from_utf8(&out[middle..]).unwrap_or_default()) };
+    (key, value)
+}
+
+fn length_at(bytes: &[u8], at: usize) -> usize {
+    let mut word = [0; 4];
+    word.copy_from_slice(&bytes[at..at + 4]);
+    (u32::from_le_bytes(word) & !BYTES) as usize
+}
+
+/// The key of an entry that `entry` has written there.
+pub fn key_at(bytes: &[u8], start: usize) -> &str {
+    let from = start + LENGTHS;
+    std::str::from_utf8(&bytes[from..from + length_at(bytes, start)]).unwrap_or_default()
+}
+
+pub fn entry_at(bytes: &[u8], start: usize) -> &[u8] {
+    &bytes[start..start + LENGTHS + length_at(bytes, start) + length_at(bytes, start + 4)]
 }
 
 fn word(out: &mut Vec<u8>, value: u32) {

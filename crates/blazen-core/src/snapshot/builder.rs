@@ -1,25 +1,27 @@
-//! Entries on their way into a snapshot: all their bytes in one place, and where each stands.
+//! Entries on their way into a snapshot, section by section as the binary form has them.
 
-use std::io::Write;
-
-use super::{Header, Value, binary, checksum, key};
-use crate::json::{Object, string};
+use super::{Header, Value, binary, hash, key};
+use crate::json::{Object, write_number};
 use crate::run::Entry;
 
 #[derive(Default)]
 pub struct Builder {
-    text: Vec<u8>,
-    bytes: Vec<u8>,
-    index: Vec<Item>,
+    /// By name. Most are written in the order of their keys, and need no sorting.
+    sections: Vec<Section>,
+    /// The one that was added to last.
+    current: usize,
+    sum: u64,
     omit: String,
 }
 
-struct Item {
-    key: usize,
-    value: usize,
-    end: usize,
-    /// Where its bytes stand, for one that is not JSON.
-    bytes: Option<(usize, usize)>,
+struct Section {
+    name: String,
+    bytes: Vec<u8>,
+    /// Where each entry begins.
+    starts: Vec<usize>,
+    sorted: bool,
+    /// The number in the last key.
+    last: u64,
 }
 
 impl Builder {
@@ -29,88 +31,110 @@ impl Builder {
     }
 
     pub fn keeps(&self, member: &str) -> bool {
-        self.omit.is_empty() || self.omit != member.split('/').next().unwrap_or_default()
+        self.omit.is_empty() || self.omit != first(member)
     }
 
     /// Adds `<section>/<number>`.
     pub fn numbered<'a>(&mut self, section: &str, number: u64, entry: &impl Entry<'a>) {
-        if self.keeps(section) {
-            let key = self.text.len();
-            let _ = write!(self.text, "{section}/{number}");
-            self.entry(key, entry);
-        }
+        self.add(section, Some(number), |out| numbered_key(out, section, number), |out| write_entry(out, entry));
     }
 
     pub fn named<'a>(&mut self, name: &str, entry: &impl Entry<'a>) {
-        if self.keeps(name) {
-            let key = self.text.len();
-            self.text.extend_from_slice(name.as_bytes());
-            self.entry(key, entry);
-        }
-    }
-
-    fn entry<'a>(&mut self, key: usize, entry: &impl Entry<'a>) {
-        let value = self.text.len();
-        let mut object = Object::new(&mut self.text);
-        entry.write(&mut object);
-        object.end();
-        self.index.push(Item { key, value, end: self.text.len(), bytes: None });
-    }
-
-    pub fn raw(&mut self, name: &str, json: &str) {
-        if !self.keeps(name) {
-            return;
-        }
-        let key = self.text.len();
-        self.text.extend_from_slice(name.as_bytes());
-        self.raw_json(key, json);
+        self.add(name, None, |out| out.extend_from_slice(name.as_bytes()), |out| write_entry(out, entry));
     }
 
     /// Adds JSON that the host has written.
-    pub fn raw_numbered(&mut self, section: &str, number: u64, json: &str) {
-        if !self.keeps(section) {
-            return;
-        }
-        let key = self.text.len();
-        let _ = write!(self.text, "{section}/{number}");
-        self.raw_json(key, json);
+    pub fn raw(&mut self, name: &str, json: &str) {
+        self.add(name, None, |out| out.extend_from_slice(name.as_bytes()), |out| out.extend_from_slice(json.as_bytes()));
     }
 
-    fn raw_json(&mut self, key: usize, json: &str) {
-        let value = self.text.len();
-        self.text.extend_from_slice(json.as_bytes());
-        self.index.push(Item { key, value, end: self.text.len(), bytes: None });
+    pub fn event(&mut self, slot: u32, ty: &str, payload: &str) {
+        self.add(
+            "event",
+            Some(u64::from(slot)),
+            |out| numbered_key(out, "event", u64::from(slot)),
+            |out| {
+                let mut object = Object::new(out);
+                object.raw("type", ty);
+                object.raw("payload", payload);
+                object.end();
+            },
+        );
     }
 
     pub fn bytes(&mut self, name: &str, bytes: &[u8]) {
+        self.add(name, None, |out| out.extend_from_slice(name.as_bytes()), |out| out.extend_from_slice(bytes));
+    }
+
+    /// `number` is the key's, if it is all that follows the section's name.
+    fn add(&mut self, name: &str, number: Option<u64>, key: impl FnOnce(&mut Vec<u8>), value: impl FnOnce(&mut Vec<u8>)) {
         if !self.keeps(name) {
             return;
         }
-        let key = self.text.len();
-        self.text.extend_from_slice(name.as_bytes());
-        let value = self.text.len();
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        self.index.push(Item { key, value, end: value, bytes: Some((start, self.bytes.len())) });
+        let name = first(name);
+        if self.sections.get(self.current).is_none_or(|section| section.name != name) {
+            self.current = self.section(name);
+        }
+        let section = &mut self.sections[self.current];
+        section.sorted &= section.starts.is_empty() || number.is_some_and(|number| number > section.last);
+        section.last = number.unwrap_or(u64::MAX);
+        let start = section.bytes.len();
+        section.starts.push(start);
+        let read = binary::entry(&mut section.bytes, name == super::BYTES_SECTION, key, value);
+        self.sum = self.sum.wrapping_add(hash(read.0, read.1));
+    }
+
+    fn section(&mut self, name: &str) -> usize {
+        let found = self.sections.binary_search_by(|section| key::order(&section.name, name));
+        found.unwrap_or_else(|at| {
+            let section = Section { name: name.to_owned(), bytes: Vec::new(), starts: Vec::new(), sorted: true, last: 0 };
+            self.sections.insert(at, section);
+            at
+        })
+    }
+
+    /// Makes room for so many bytes in so many entries.
+    pub fn reserve(&mut self, section: &str, bytes: usize, entries: usize) {
+        let at = self.section(section);
+        // Two lengths, the key's digits, and what is around the value.
+        self.sections[at].bytes.reserve(bytes + entries * (section.len() + 64));
+        self.sections[at].starts.reserve(entries);
     }
 
     /// The snapshot in its binary form.
     pub fn finish(self, header: &Header) -> Vec<u8> {
-        let Self { text, bytes, index, .. } = self;
-        let text = string(text);
-        let mut entries: Vec<(&str, Value<'_>)> = index
-            .iter()
-            .map(|item| {
-                let value = match item.bytes {
-                    Some((start, end)) => Value::Bytes(&bytes[start..end]),
-                    None => Value::Json(&text[item.value..item.end]),
-                };
-                (&text[item.key..item.value], value)
-            })
-            .collect();
-        entries.sort_unstable_by(|(a, _), (b, _)| key::order(a, b));
         let header = header.write();
-        let sum = checksum(&header, &entries);
-        binary::write(&header, &entries, sum)
+        let sum = self.sum.wrapping_add(hash("", Value::Json(&header)));
+        let size = self.sections.iter().map(|section| section.bytes.len()).sum();
+        let count = self.sections.iter().map(|section| section.starts.len()).sum();
+        let mut out = binary::begin(&header, sum, count, size);
+        for mut section in self.sections {
+            if section.sorted {
+                out.extend_from_slice(&section.bytes);
+                continue;
+            }
+            let bytes = &section.bytes;
+            section.starts.sort_unstable_by(|a, b| key::order(binary::key_at(bytes, *a), binary::key_at(bytes, *b)));
+            for start in section.starts {
+                out.extend_from_slice(binary::entry_at(bytes, start));
+            }
+        }
+        out
     }
+}
+
+fn numbered_key(out: &mut Vec<u8>, section: &str, number: u64) {
+    out.extend_from_slice(section.as_bytes());
+    out.push(b'/');
+    write_number(out, number);
+}
+
+fn first(name: &str) -> &str {
+    name.split('/').next().unwrap_or_default()
+}
+
+fn write_entry<'a>(out: &mut Vec<u8>, entry: &impl Entry<'a>) {
+    let mut object = Object::new(out);
+    entry.write(&mut object);
+    object.end();
 }

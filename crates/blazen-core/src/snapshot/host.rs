@@ -109,8 +109,8 @@ pub fn upgrade(snapshot: Snapshot<'_>, text: &str, blob: &[u8]) -> Result<Vec<u8
             _ => {}
         }
     }
-    for (slot, event) in host.slots.iter().zip(&host.events) {
-        builder.raw_numbered("event", u64::from(*slot), event);
+    for (slot, ty, payload) in host.events() {
+        builder.event(slot, ty, payload);
     }
     for (key, value) in &host.entries {
         builder.raw(key, value);

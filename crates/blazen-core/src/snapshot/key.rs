@@ -3,36 +3,26 @@
 use std::cmp::Ordering;
 
 pub fn order(a: &str, b: &str) -> Ordering {
-    let mut left = a.split('/');
-    let mut right = b.split('/');
-    loop {
-        match (left.next(), right.next()) {
-            (None, None) => return Ordering::Equal,
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
-            (Some(a), Some(b)) => {
-                let order = part(a, b);
-                if order.is_ne() {
-                    return order;
-                }
-            }
-        }
-    }
-}
-
-fn part(a: &str, b: &str) -> Ordering {
-    match (is_number(a), is_number(b)) {
-        (true, true) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    // The part in which they differ.
+    let from = a[..same].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let part = |key: &'_ [u8]| key[from..].iter().position(|byte| *byte == b'/').map_or(key.len(), |length| from + length);
+    let (left, right) = (&a[from..part(a)], &b[from..part(b)]);
+    match (is_number(left), is_number(right)) {
+        // One goes on where the other ends.
+        _ if left == right => a.len().cmp(&b.len()),
+        (true, true) => left.len().cmp(&right.len()).then_with(|| left.cmp(right)),
         (true, false) => Ordering::Less,
         (false, true) => Ordering::Greater,
-        (false, false) => a.cmp(b),
+        (false, false) => left.cmp(right),
     }
 }
 
-fn is_number(part: &str) -> bool {
-    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) && (part.len() == 1 || !part.starts_with('0'))
+fn is_number(part: &[u8]) -> bool {
+    !part.is_empty() && part.iter().all(u8::is_ascii_digit) && (part.len() == 1 || part[0] != b'0')
 }
 
 pub fn number(part: &str) -> Option<u64> {
-    if is_number(part) { part.parse().ok() } else { None }
+    if is_number(part.as_bytes()) { part.parse().ok() } else { None }
 }

@@ -173,8 +173,14 @@ impl<'a> Host<'a> {
             ty => format!("T{}", ty - 2),
         };
         let slots: Vec<i32> = self.held.keys().copied().collect();
-        let events: Vec<_> = slots.iter().map(|slot| json!({ "type": name(&self.events[slot]), "payload": {} })).collect();
-        self.core.save(self.run, json!({ "runId": "r", "slots": slots, "events": events }).to_string().as_bytes(), &[])
+        let types: Vec<_> = slots.iter().map(|slot| name(&self.events[slot])).collect();
+        let of: Vec<_> = (0..slots.len()).collect();
+        let payloads = vec![json!({}); slots.len()];
+        self.core.save(
+            self.run,
+            json!({ "runId": "r", "slots": slots, "types": types, "of": of, "payloads": payloads }).to_string().as_bytes(),
+            &[],
+        )
     }
 
     /// What had not settled when the run was stored.

@@ -371,13 +371,14 @@ impl Host {
 
     pub fn save(&mut self) -> Option<Vec<u8>> {
         let slots: Vec<i32> = self.held.keys().copied().collect();
-        let events: Vec<Value> = self.held.values().map(|ty| json!({ "type": ty, "payload": { "a": 1 } })).collect();
+        let types: Vec<&String> = self.held.values().collect();
+        let of: Vec<usize> = (0..types.len()).collect();
+        let payloads = vec![json!({ "a": 1 }); types.len()];
         let mut keys: Vec<&str> = self.known.iter().map(String::as_str).collect();
         let mut values: Vec<Value> = keys.iter().map(|name| json!(name)).collect();
         keys.extend(["state/a%2Fb", "once/0/charge", "session/user"]);
         values.extend([json!({ "$": "buffer", "bytes": 0 }), json!({ "a": [1, "x"] }), json!("Ada")]);
-        let document =
-            json!({ "runId": "r", "slots": slots, "events": events, "keys": keys, "values": values, "bytes": [["state/a%2Fb", [3]]] });
+        let document = json!({ "runId": "r", "slots": slots, "types": types, "of": of, "payloads": payloads, "keys": keys, "values": values, "bytes": [["state/a%2Fb", [3]]] });
         self.core.save(self.run, document.to_string().as_bytes(), &[1, 2, 255])
     }
 
@@ -408,8 +409,7 @@ pub fn go_on(definition: &Value, bytes: &[u8], tape: &mut Tape) -> bool {
     if let Some(text) = host.core.parse(bytes).and_then(|parsed| host.core.text(&parsed)) {
         let _ = host.core.parse(text.as_bytes());
         let _ = host.core.document(bytes);
-        let upgrade =
-            json!({ "version": 2, "steps": { "outer": "renamed" }, "slots": [], "events": [], "keys": [], "values": [], "bytes": [] });
+        let upgrade = json!({ "version": 2, "steps": { "outer": "renamed" }, "slots": [], "types": [], "of": [], "payloads": [], "keys": [], "values": [], "bytes": [] });
         let _ = host.core.upgrade(bytes, upgrade.to_string().as_bytes(), &[]);
     }
     if !host.restore(bytes) {
