@@ -1,4 +1,4 @@
-// Runs every test, or the parts named: node tools/test.mjs rust native wasm vectors browser types memory packaging
+// Runs every test, or the parts named: node tools/test.mjs rust native wasm vectors verify browser types memory packaging
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { checkRust, machineNode, newerNode, root, throughShell } from "./parts.mjs";
@@ -15,6 +15,11 @@ const vitest = (project, binding, ...more) => ({
 });
 const bindings = ["native", "wasm"];
 
+/** In verify mode every workflow that does not say otherwise checks at its commits that a snapshot would lose nothing. */
+const verifying = (step) => ({ ...step, env: { ...step.env, BLAZEN_VERIFY: "1" } });
+// Runs of no workflow: the codecs by themselves, and the loading of the core.
+const unverified = ["codec", "binding"].flatMap((name) => ["--exclude", `test/e2e/${name}.test.ts`]);
+
 const parts = {
   rust: () => [{ command: "cargo", args: ["test", "--workspace", "--locked", "--quiet"] }],
   native: () => [vitest("node", "native")],
@@ -24,6 +29,13 @@ const parts = {
       { command: node, args: ["test/vectors/boundary.mjs"] },
       ...bindings.flatMap((binding) =>
         [[], ["--stops"]].map((options) => ({ command: node, args: ["test/vectors/play.mjs", ...options], env: { BLAZEN_BINDING: binding } })),
+      ),
+    ]),
+  verify: () =>
+    bindings.flatMap((binding) => [
+      verifying(vitest("node", binding, ...unverified)),
+      ...[[], ["--stops"]].map((options) =>
+        verifying({ command: newerNode(), args: ["test/vectors/play.mjs", ...options], env: { BLAZEN_BINDING: binding } }),
       ),
     ]),
   browser: () => [vitest("browser")],
