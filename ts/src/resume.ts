@@ -1,6 +1,6 @@
 import { close, cold, exchange, frame, full, NONE, use } from "./buffer";
 import { attach } from "./cancel";
-import { DecodeError, decode, type Encoded, isPlainTree, type Types } from "./codec";
+import { DecodeError, decode, type Encoded, type Types } from "./codec";
 import { define } from "./codec/define";
 import { goOn } from "./dispatch";
 import { development } from "./environment";
@@ -26,7 +26,8 @@ interface Document {
   readonly header: SnapshotHeader & { readonly steps: readonly { readonly name: string }[] };
   readonly slots: readonly number[];
   readonly events: readonly unknown[];
-  readonly entries: readonly (readonly [string, unknown])[];
+  /** With a 1 behind a value that is plain JSON of a bounded depth, which every reader can read. */
+  readonly entries: readonly (readonly [string, unknown, 1?])[];
   readonly bytes: readonly (readonly [string, number, number])[];
   readonly queued: readonly number[];
 }
@@ -98,11 +99,11 @@ export function read(plan: Plan, bytes: Uint8Array<ArrayBuffer>): Stored {
     pieces.set(owner!, list);
   }
   const sections = new Map<string, [string, Encoded][]>();
-  for (const [key, tree] of document.entries) {
+  for (const [key, tree, plain] of document.entries) {
     const slash = key.indexOf("/");
     const [name, rest] = slash < 0 ? [key, ""] : [key.slice(0, slash), key.slice(slash + 1)];
     const section = sections.get(name) ?? [];
-    section.push([rest, { tree, bytes: pieces.get(key) }]);
+    section.push([rest, { tree, bytes: pieces.get(key), plain: plain === 1 }]);
     sections.set(name, section);
   }
   const events = document.events.map((event, at) => {
@@ -182,8 +183,8 @@ function fillMemory(run: Run, stored: Stored, others: object[], decoded: (what: 
 }
 
 /** @returns whether the value has something to restore */
-function checkValue({ tree }: Encoded, decodeInto: (states: object[]) => unknown): boolean {
-  if (isPlainTree(tree)) return false;
+function checkValue({ plain }: Encoded, decodeInto: (states: object[]) => unknown): boolean {
+  if (plain === true) return false;
   const states: object[] = [];
   decodeInto(states);
   return states.some(restores);

@@ -3,7 +3,7 @@
 
 mod scan;
 
-pub use scan::{Member, Nested, nested};
+pub use scan::{Member, Nested, nested, shape};
 
 use std::borrow::Cow;
 

@@ -28,18 +28,6 @@ export function decode(encoded: Encoded, types: Types, onState?: (instance: obje
   return value;
 }
 
-/** Whether what is stored is plain JSON of a bounded depth, which every reader can read. */
-export function isPlainTree(tree: unknown, depth = 0): boolean {
-  if (typeof tree !== "object" || tree === null) return true;
-  if (depth >= DEEPEST || isTagged(tree)) return false;
-  const values = Array.isArray(tree) ? tree : Object.values(tree);
-  for (let at = 0; at < values.length; at++) {
-    const value = values[at];
-    if (typeof value === "object" && value !== null && !isPlainTree(value, depth + 1)) return false;
-  }
-  return true;
-}
-
 /** A node whose value is not made yet: an instance with a codec while its own data is decoded. */
 const UNMADE = Symbol("unmade");
 

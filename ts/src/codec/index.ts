@@ -1,4 +1,4 @@
-export { assignFields, decode, isPlainTree } from "./decode";
+export { assignFields, decode } from "./decode";
 export { type EncodedField, encode, encodeFields, encodeState } from "./encode";
 export { encodedEqual } from "./equal";
 export { DecodeError } from "./error";

@@ -10,6 +10,8 @@ export interface Encoded {
   readonly bytes: readonly Uint8Array[] | undefined;
   /** The tree is known to be a plain object of strings, numbers, booleans and null: a copy of it is what was encoded. */
   readonly flat?: boolean;
+  /** The tree is known to be JSON that stands for itself, of no more levels than are allowed. */
+  readonly plain?: boolean;
 }
 
 /** A tree of a value that JSON has no word for. */

@@ -67,8 +67,22 @@ pub fn text(text: &str) -> Option<Cow<'_, str>> {
 }
 
 pub fn is_value(text: &str) -> bool {
+    shape(text).is_some()
+}
+
+/// What a value is like, without what it says.
+pub struct Shape {
+    /// Levels of lists and objects.
+    pub depth: usize,
+    /// A string in it is `$`: it may be tagged.
+    pub tagged: bool,
+}
+
+pub fn shape(text: &str) -> Option<Shape> {
     let mut scanner = Scanner::new(text);
-    scanner.value().and_then(|_| scanner.end()).is_some()
+    scanner.value()?;
+    scanner.end()?;
+    Some(scanner.shape)
 }
 
 struct Scanner<'a> {
@@ -77,11 +91,12 @@ struct Scanner<'a> {
     /// There was white space since the value began; in any value before.
     spaced: bool,
     spaced_within: bool,
+    shape: Shape,
 }
 
 impl<'a> Scanner<'a> {
     fn new(text: &'a str) -> Self {
-        Self { text, at: 0, spaced: false, spaced_within: false }
+        Self { text, at: 0, spaced: false, spaced_within: false, shape: Shape { depth: 0, tagged: false } }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -176,6 +191,7 @@ impl<'a> Scanner<'a> {
             }
         }
         self.at = at + 1;
+        self.shape.tagged |= matches!(bytes.get(from..at)?, b"$" | b"\\u0024");
         self.text.get(from..at)
     }
 
@@ -187,6 +203,7 @@ impl<'a> Scanner<'a> {
         let mut open: Vec<bool> = Vec::new();
         self.spaced = false;
         loop {
+            self.shape.depth = self.shape.depth.max(open.len());
             // A value begins here.
             match self.next()? {
                 b'{' => {

@@ -4,8 +4,11 @@ use std::borrow::Cow;
 
 use super::{Builder, Snapshot, Value, damaged};
 use crate::error::CoreError;
-use crate::json::{Fields, Wrong, string, text, write_text};
+use crate::json::{Fields, Wrong, shape, string, text, write_text};
 use crate::run::{CollectEntry, Entry, GivenEntry, HostEntries, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry, add_bytes};
+
+/// Levels of values that the host accepts.
+const DEEPEST: usize = 1000;
 
 /// Sections that are the core's own.
 const OWN: &[&str] = &["run", "queue", "invocation", "scope", "join", "collect", "given"];
@@ -41,7 +44,14 @@ pub fn document(snapshot: &Snapshot<'_>, bytes: &[u8]) -> Result<String, CoreErr
                 }
             }
             (own, _) if OWN.contains(&own) => {}
-            (_, Value::Json(text)) => list(&mut entries, &format!("[{},{}]", quoted(key), text)),
+            (_, Value::Json(text)) => {
+                let plain = shape(text).is_some_and(|shape| !shape.tagged && shape.depth < DEEPEST);
+                list(&mut entries, "[");
+                entries.push_str(&quoted(key));
+                entries.push(',');
+                entries.push_str(text);
+                entries.push_str(if plain { ",1]" } else { "]" });
+            }
         }
     }
     Ok(format!(
