@@ -34,9 +34,7 @@ const parts = {
   verify: () =>
     bindings.flatMap((binding) => [
       verifying(vitest("node", binding, ...unverified)),
-      ...[[], ["--stops"]].map((options) =>
-        verifying({ command: newerNode(), args: ["test/vectors/play.mjs", ...options], env: { BLAZEN_BINDING: binding } }),
-      ),
+      ...[[], ["--stops"]].map((options) => verifying({ command: newerNode(), args: ["test/vectors/play.mjs", ...options], env: { BLAZEN_BINDING: binding } })),
     ]),
   browser: () => [vitest("browser")],
   types: () => [{ command: bin("tsc"), args: ["-p", "test/types"] }],

@@ -1,6 +1,6 @@
 // Verify mode tells which part of a run its snapshot would lose. The facade's own modules are used, so that parts can be left out.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { all, BlazenState, codec, collect, event, InternalError, StartEvent, StopEvent, Workflow } from "../../ts/src/entry/node";
+import { all, BlazenState, type Context, codec, collect, event, InternalError, StartEvent, StopEvent, Workflow } from "../../ts/src/entry/node";
 import { Run } from "../../ts/src/run";
 import * as saving from "../../ts/src/save";
 
@@ -94,6 +94,48 @@ describe("a part that is left out is named", () => {
     const error = await failure(everything());
     expect(error).toBeInstanceOf(InternalError);
     expect((error as Error).message).toMatch(names(part));
+  });
+});
+
+describe("it is the run that fails", () => {
+  class Once extends BlazenState {
+    static meta = { name: "Once" };
+    static made = 0;
+    constructor() {
+      super();
+      if (++Once.made > 1) throw new Error("there is one already");
+    }
+  }
+  const settles = (use = (_: Context) => {}) =>
+    new Workflow("settles", { verify: true, types: [Once] })
+      .step("open", StartEvent, (_, ctx) => {
+        use(ctx);
+        return new Right({ id: "a" });
+      })
+      .step("close", Right, async () => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        return stop(1);
+      });
+
+  test("after the step has settled, too", async () => {
+    expect(await settles().run({})).toBe(1);
+    lacking.omit = "event";
+    expect(await failure(settles())).toBeInstanceOf(InternalError);
+  });
+  test("when it cannot be stored at all", async () => {
+    const error = new InternalError("cannot be stored");
+    stored.mockImplementationOnce(() => {
+      throw error;
+    });
+    expect(await failure(settles())).toBe(error);
+  });
+  test("when a value cannot be read again", async () => {
+    const error = await failure(settles((ctx) => ctx.set("one", new Once())));
+    expect(error).toBeInstanceOf(InternalError);
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/a part of the run: state.*new Once\(\) threw: there is one already\. /),
+      cause: expect.any(Error),
+    });
   });
 });
 

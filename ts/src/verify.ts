@@ -1,10 +1,11 @@
 import { close, cold } from "./buffer";
 import { encodedEqual } from "./codec";
-import { SnapshotError } from "./errors";
+import { InternalError, SnapshotError } from "./errors";
 import { internal, message } from "./failure";
 import { fill, read } from "./resume";
 import { Run } from "./run";
 import { type HostPart, hostPart, save } from "./save";
+import { describe } from "./values";
 
 /** Items of a run up to which every commit is verified; then one each time that their number has doubled. */
 const EVERY = 1000;
@@ -19,11 +20,24 @@ export function verifyRun(run: Run): void {
   const items = run.size + (run.memory?.state.size ?? 0) + run.plan.steps.length;
   if (items > EVERY && items < 2 * run.verified) return;
   run.verified = items;
-  const lost = lostPart(run);
-  if (lost === undefined) return;
+  const error = verificationError(run);
+  if (error === undefined) return;
   const { handle } = run;
-  run.fail(internal(run, `a snapshot taken now would lose a part of the run: ${lost}`));
+  run.fail(error);
   close(run.plan.binding, handle);
+}
+
+function verificationError(run: Run): Error | undefined {
+  const lost = (part: string, cause?: unknown) => internal(run, `a snapshot taken now would lose a part of the run: ${part}`, cause);
+  try {
+    const part = lostPart(run);
+    return part === undefined ? undefined : lost(part);
+  } catch (error) {
+    // The commit is done: thrown on, this would fail an attempt that may have settled, and nobody would hear of it.
+    if (error instanceof InternalError) return error;
+    // What cannot be read names the part itself.
+    return lost(error instanceof SnapshotError ? error.message.replace(/^The snapshot cannot be used: |\.$/g, "") : describe(error), error);
+  }
 }
 
 function lostPart(run: Run): string | undefined {
@@ -40,10 +54,6 @@ function lostPart(run: Run): string | undefined {
     fill(other, read(plan, bytes));
     const again = hostPart(other, { lenient: true });
     return difference(part, again) ?? (sameBytes(bytes, save(other, again)) ? undefined : "bytes");
-  } catch (error) {
-    // What cannot be read names the part itself.
-    if (error instanceof SnapshotError) return error.message.replace(/^The snapshot cannot be used: |\.$/g, "");
-    throw error;
   } finally {
     close(core, other.handle);
   }
