@@ -27,7 +27,7 @@ for (const binding of ["native", "wasm"]) {
         if (ok) passed++;
         else failed++;
         console.log(
-          `${ok ? "ok  " : "FAIL"} ${binding}, ${title}: ${kind} ${(late[kind] / MiB).toFixed(1)} MiB, ${(grown / MiB).toFixed(2)} more than after a tenth (at most ${bar / MiB})`,
+          `${ok ? "ok  " : "FAIL"} ${binding}, ${title}: ${kind} ${(late[kind] / MiB).toFixed(1)} MiB, ${(grown / MiB).toFixed(2)} more than after ${load === "left" ? "four tenths" : "a tenth"} (at most ${bar / MiB})`,
         );
       }
     } catch (error) {
