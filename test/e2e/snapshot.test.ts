@@ -246,3 +246,34 @@ test("an event that was emitted twice stays one object", async () => {
   await resumed.send(new Paid({ id: "x" }));
   expect(await resumed.result()).toEqual([true, false]);
 });
+
+test("limits may change, and two steps may not become one", async () => {
+  const build = (limit: number, gate: Promise<unknown>, seen: number[], version = 1) => {
+    let running = 0;
+    return new Workflow("limits", { version, migrate: { 1: (old) => ({ ...old, steps: { fan: "fan", work: "fan", end: "end" } }) } })
+      .step("fan", StartEvent<{ n: number }>, ({ n }) => Array.from({ length: n }, (_, at) => new Work({ n: at })))
+      .step("work", Work, { concurrency: limit }, async ({ n }) => {
+        seen.push(++running);
+        await gate;
+        running--;
+        return new Done({ n });
+      })
+      .step("end", collect(Done, { of: "fan" }), (all) => new StopEvent({ result: all.length }));
+  };
+  const gate = deferred<void>();
+  const handler = build(3, gate.promise, []).start({ n: 8 });
+  const snapshot = await handler.pause({ mode: "now" });
+  const fewer: number[] = [];
+  expect(await build(1, Promise.resolve(), fewer).resume(snapshot).result()).toBe(8);
+  // The three that had begun are called again; those after them one by one.
+  expect(fewer).toEqual([1, 2, 3, 1, 1, 1, 1, 1]);
+  const more: number[] = [];
+  expect(
+    await build(8, new Promise((resolve) => setTimeout(resolve, 5)), more)
+      .resume(snapshot)
+      .result(),
+  ).toBe(8);
+  expect(Math.max(...more)).toBe(8);
+  expect(() => build(1, gate.promise, [], 2).resume(snapshot)).toThrow(/two steps the name "fan"/);
+  gate.resolve();
+});

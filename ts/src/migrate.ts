@@ -115,4 +115,7 @@ function check(content: unknown, where: string, events: number): asserts content
     if (!isPlainObject(event) || typeof event["type"] !== "string" || !isPlainObject(event["payload"])) refuse("an event that is not { type, payload }");
   const steps = content["steps"];
   if (!isPlainObject(steps) || !Object.values(steps).every((name) => typeof name === "string")) refuse('"steps" that are no names');
+  const names = Object.values(steps as Record<string, string>);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) refuse(`two steps the name "${twice}"`);
 }

@@ -310,6 +310,11 @@ impl Run {
     /// A place in a pool is free: the next that waits takes it.
     #[inline]
     fn next_of(&mut self, flow: usize, pool: u32, out: &mut Output<'_>) {
+        // A run that was stored may have more places taken than its plan has now.
+        if self.flows[flow].pools[pool as usize].running > self.flows[flow].plan.limits[pool as usize] {
+            self.flows[flow].pools[pool as usize].running -= 1;
+            return;
+        }
         while let Some(id) = self.flows[flow].pools[pool as usize].backlog.pop_front() {
             let Some(invocation) = self.invocations.get_mut(id) else { continue };
             if invocation.state == State::Withdrawn {
