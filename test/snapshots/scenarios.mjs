@@ -100,7 +100,7 @@ export function values() {
  * @returns by name: `build(free)` makes the workflow, whose steps go on for ever unless they are `free`; `reach(handler)` brings
  *   a run to where it is stored; `finish(handler)` what a resumed one needs; `result` what it ends with, in words
  */
-export function scenarios({ Workflow, all, codec, collect, event, StartEvent, StopEvent }) {
+export function scenarios({ BlazenState, Workflow, all, codec, collect, event, StartEvent, StopEvent }) {
   const Work = class extends event("Work") {};
   const Done = class extends event("Done") {};
   const Note = class extends event("Note") {};
@@ -291,6 +291,61 @@ export function scenarios({ Workflow, all, codec, collect, event, StartEvent, St
       binary: true,
       result:
         "[Uint8Array [9,8] of ArrayBuffer 9,8,[ArrayBuffer 1,0],Uint8Array [] of ArrayBuffer ,Uint8Array [5,5,5] of ArrayBuffer 5,5,5,Uint8Array [0,255,128] of ArrayBuffer 0,255,128,100]",
+    },
+    "blazen-state": {
+      build: (free) => {
+        const stored = new Map();
+        class Agent extends BlazenState {
+          notes = [];
+          seen = new Set();
+          document = undefined;
+          cache = "made anew";
+          restore() {
+            this.cache = `restored with ${this.notes.length} notes`;
+          }
+        }
+        // What a store keeps is not in the snapshot: this one knows what it was given by heart.
+        const store = { save: (key, value) => void stored.set(key, value), load: () => "the document" };
+        Agent.meta = { name: "Agent", version: 2, transient: ["cache"], storeBy: { document: store } };
+        class Pair extends BlazenState {
+          left = undefined;
+          right = undefined;
+        }
+        Pair.meta = { name: "Pair" };
+        return new Workflow("blazen-state", { types: [Agent, Pair] })
+          .step("first", StartEvent, (_, ctx) => {
+            const agent = new Agent();
+            Object.assign(agent, { notes: ["a", "b"], seen: new Set([1n]), document: "the document", cache: "not stored" });
+            ctx.set("agent/1", agent);
+            const pair = new Pair();
+            pair.left = { shared: true };
+            pair.right = pair.left;
+            ctx.set("pair", pair);
+            return new Work({ n: 1 });
+          })
+          .step("last", Work, async (_, ctx) => {
+            await until(free);
+            const { notes, seen, document, cache } = ctx.get("agent/1");
+            const { left, right } = ctx.get("pair");
+            return stop([notes, seen, document, cache === "restored with 2 notes", left === right]);
+          });
+      },
+      reach: turn,
+      result: '[["a","b"],Set{1n},"the document",true,true]',
+    },
+    twice: {
+      build: (free) =>
+        new Workflow("twice")
+          .step("first", StartEvent, () => {
+            const work = new Work({ n: 1 });
+            return [work, work, new Work({ n: 1 })];
+          })
+          .step("last", all(Work, Work, Work), async ([one, two, three]) => {
+            await until(free);
+            return stop([one === two, two === three]);
+          }),
+      reach: turn,
+      result: "[true,false]",
     },
     once: {
       build: (free) => {
