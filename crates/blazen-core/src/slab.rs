@@ -83,8 +83,13 @@ impl<T> Slab<T> {
     #[inline]
     pub fn remove(&mut self, id: u32) -> Option<T> {
         let value = self.entries.get_mut(id as usize)?.take()?;
-        self.set_free(id as usize);
         self.len -= 1;
+        if self.len == 0 {
+            // Nothing is there: the next value gets the first id, as in a new one.
+            self.clear();
+        } else {
+            self.set_free(id as usize);
+        }
         Some(value)
     }
 
