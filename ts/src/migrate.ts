@@ -6,9 +6,9 @@ import { decodeValue, encodeValue, readEntries, StateValue, storedEntries, withU
 import type { SnapshotContent } from "./memory";
 import { fieldPath } from "./path";
 import type { Plan } from "./plan";
-import { decodeStored, reading, type Stored } from "./resume";
 import { documentText, joined, sameSlot } from "./save";
 import { own, refused } from "./snapshot";
+import { decodeStored, reading, type Stored } from "./stored";
 import { describe, isPlainObject } from "./values";
 
 /**
@@ -36,7 +36,7 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
     state,
     events: originals.map(({ type, payload }) => ({
       type,
-      payload: decodeStored(`events[${type}]`, payload, { memoryOptions: plan.memory }) as Record<string, unknown>,
+      payload: decodeStored(`events[${type}]`, payload, types) as Record<string, unknown>,
     })),
     steps: Object.fromEntries(stored.header.steps.map(({ name }) => [name, name])),
   };

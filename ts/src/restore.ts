@@ -1,13 +1,13 @@
 import { close } from "./buffer";
-import { DecodeError } from "./codec";
 import { commitWrites } from "./commit";
 import { Attempt } from "./context";
-import { CancelledError, SnapshotError, StepError } from "./errors";
+import { CancelledError, StepError } from "./errors";
 import { revived } from "./instance";
 import { memoryOf } from "./memory";
 import { fieldPath } from "./path";
 import type { PlanStep } from "./plan";
 import type { Run } from "./run";
+import { reading } from "./stored";
 import { loadField, unloaded } from "./stores";
 import { describe } from "./values";
 
@@ -40,10 +40,11 @@ export async function restoreRun(run: Run, { keys, others }: Restorable): Promis
   const over = () => run.over || run.cancelling;
   try {
     const memory = memoryOf(run);
+    const { types } = memory.options;
     await Promise.all(unloaded(memory).map((field) => loadField(field, ctx)));
     for (const key of keys) {
       if (over()) return;
-      const { instances, holding } = await reviving(run, key);
+      const { instances, holding } = reading(fieldPath("state", key), () => revived(memory.state.get(key)!, types), run.runId);
       await restoreAll(ctx, instances, over);
       if (!over()) memory.hold(key, holding());
     }
@@ -55,15 +56,6 @@ export async function restoreRun(run: Run, { keys, others }: Restorable): Promis
     const { handle } = run;
     run.fail(error);
     close(run.plan.binding, handle);
-  }
-}
-
-async function reviving(run: Run, key: string): Promise<ReturnType<typeof revived>> {
-  try {
-    return revived(memoryOf(run).state.get(key)!, run.memoryOptions.types);
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    throw new SnapshotError(`The snapshot cannot be used: ${fieldPath("state", key)}: ${error.message}.`, { cause: error, runId: run.runId });
   }
 }
 

@@ -1,10 +1,10 @@
 import { close, cold, exchange, frame, full, NONE, use } from "./buffer";
 import { attach } from "./cancel";
-import { DecodeError, decode, type Encoded, type Types } from "./codec";
+import type { Encoded, Types } from "./codec";
 import { define } from "./codec/define";
 import { goOn } from "./dispatch";
 import { development } from "./environment";
-import { DefinitionError, SnapshotError } from "./errors";
+import { DefinitionError } from "./errors";
 import { builtInClass, type Event, type EventClass } from "./event";
 import { IN_KEYED, IN_PAUSE } from "./generated/tables";
 import type { RunOptions } from "./handler";
@@ -19,28 +19,8 @@ import { Run } from "./run";
 import { sameSlot } from "./save";
 import { sessionOf } from "./session";
 import { outputOf, writeKeys } from "./settle";
-import { parsed, refused, type Snapshot, type SnapshotHeader } from "./snapshot";
-
-/** What the core tells of a snapshot (docs/internal/boundary.md). */
-interface Document {
-  readonly header: SnapshotHeader & { readonly steps: readonly { readonly name: string }[] };
-  readonly slots: readonly number[];
-  readonly events: readonly unknown[];
-  /** With a 1 behind a value that is plain JSON of a bounded depth, which every reader can read. */
-  readonly entries: readonly (readonly [string, unknown, 1?])[];
-  readonly bytes: readonly (readonly [string, number, number])[];
-  readonly queued: readonly number[];
-}
-
-/** A snapshot's content as the facade wants it, not decoded. */
-export interface Stored {
-  readonly header: Document["header"];
-  readonly slots: readonly number[];
-  readonly events: readonly { readonly type: string; readonly payload: Encoded }[];
-  readonly queued: readonly number[];
-  /** Keys and values of a section, by what follows its name. */
-  readonly section: (name: string) => readonly (readonly [string, Encoded])[];
-}
+import { parsed, refused, type Snapshot } from "./snapshot";
+import { damaged, decodeKey, decodeStored, read, reading, type Stored, text, whole } from "./stored";
 
 /**
  * A run that goes on from a snapshot, after the caller has had a chance to say something to it.
@@ -87,32 +67,6 @@ function bytesOf(source: Snapshot | string | Uint8Array): Uint8Array<ArrayBuffer
   return parsed(source);
 }
 
-export function read(plan: Plan, bytes: Uint8Array<ArrayBuffer>): Stored {
-  const core = plan.binding;
-  const text = cold(() => core.document(bytes)) ?? refused(core.lastError());
-  const document = JSON.parse(text) as Document;
-  const pieces = new Map<string, Uint8Array[]>();
-  for (const [key, offset, length] of document.bytes) {
-    const [, owner, at] = /^bytes\/(.*)\/(\d+)$/s.exec(key) ?? damaged(`the entry "${key}" belongs to nothing`);
-    const list = pieces.get(owner!) ?? [];
-    if (list.push(bytes.subarray(offset, offset + length)) - 1 !== Number(at)) damaged(`the entry "${key}" is not in its place`);
-    pieces.set(owner!, list);
-  }
-  const sections = new Map<string, [string, Encoded][]>();
-  for (const [key, tree, plain] of document.entries) {
-    const slash = key.indexOf("/");
-    const [name, rest] = slash < 0 ? [key, ""] : [key.slice(0, slash), key.slice(slash + 1)];
-    const section = sections.get(name) ?? [];
-    section.push([rest, { tree, bytes: pieces.get(key), plain: plain === 1 }]);
-    sections.set(name, section);
-  }
-  const events = document.events.map((event, at) => {
-    const { type, payload } = event as { type: string; payload: unknown };
-    return { type, payload: { tree: payload, bytes: pieces.get(`event/${document.slots[at]}`) } };
-  });
-  return { header: document.header, slots: document.slots, events, queued: document.queued, section: (name) => sections.get(name) ?? [] };
-}
-
 /**
  * Everything is decoded before any of it is used.
  *
@@ -121,8 +75,9 @@ export function read(plan: Plan, bytes: Uint8Array<ArrayBuffer>): Stored {
  */
 export function fill(run: Run, stored: Stored): Restorable | undefined {
   const { plan } = run;
+  const { types } = run.memoryOptions;
   const others: object[] = [];
-  const decoded = (what: string, value: Encoded, states?: object[]) => decodeStored(what, value, run, states);
+  const decoded = (what: string, value: Encoded, states?: object[]) => decodeStored(what, value, types, states);
   const ids = new Numbers<string>();
   for (const [number, { tree }] of stored.section("sent")) ids.set(text(`sent/${number}`, tree), Number(number));
   run.ids = ids;
@@ -196,21 +151,6 @@ function checkInstance(key: string, value: StateValue, types: Types): boolean {
   return reading(fieldPath("state", key), () => revived(value, types)).instances.some(restores);
 }
 
-/** @throws SnapshotError that names what cannot be read */
-export function decodeStored(what: string, value: Encoded, run: { readonly memoryOptions: Run["memoryOptions"] }, states?: object[]): unknown {
-  return reading(what, () => decode(value, run.memoryOptions.types, states && ((state) => states.push(state))));
-}
-
-/** @throws SnapshotError that names what cannot be read */
-export function reading<T>(what: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    throw new SnapshotError(`The snapshot cannot be used: ${what}: ${error.message}.`, { cause: error });
-  }
-}
-
 /** The event that a stored payload was: it has been validated once. */
 function revive(plan: Plan, type: string, payload: unknown): Event {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return damaged(`the payload of an event "${type}" is no object`);
@@ -236,24 +176,4 @@ function begin(run: Run, queued: readonly number[]): void {
   run.begun = true;
   frame(IN_PAUSE, run.pause === undefined ? 0 : 1, 0, 0);
   exchange(run);
-}
-
-export function decodeKey(entry: string, part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return damaged(`the entry "${entry}" has no key`);
-  }
-}
-
-function whole(entry: string, tree: unknown): number {
-  return Number.isSafeInteger(tree) && (tree as number) >= 0 ? (tree as number) : damaged(`the entry "${entry}" is no number`);
-}
-
-function text(entry: string, tree: unknown): string {
-  return typeof tree === "string" ? tree : damaged(`the entry "${entry}" is no text`);
-}
-
-function damaged(what: string): never {
-  throw new SnapshotError(`The snapshot cannot be used: it is damaged: ${what}.`);
 }
