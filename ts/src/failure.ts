@@ -1,6 +1,6 @@
 import type { Binding } from "./binding/load";
 import { NONE } from "./buffer";
-import { CancelledError, InternalError, StalledError, StepError, UnhandledEventError } from "./errors";
+import { CancelledError, InternalError, RunOverError, StalledError, StepError, UnhandledEventError } from "./errors";
 import type { Event } from "./event";
 import { ERR_CANCELLED, ERR_STALLED, ERR_STEP, ERR_STEP_RETURN, ERR_UNHANDLED_EVENT } from "./generated/tables";
 import { type Run, Thrown } from "./run";
@@ -44,9 +44,16 @@ export function failure(run: Run, core: Binding, code: number, stepId: number, s
 export function message(lastError: string): string {
   return (JSON.parse(lastError) as { message: string }).message;
 }
+
 export function internal(run: Run, text: string, cause?: unknown): InternalError {
   return new InternalError(`Workflow "${run.plan.name}": ${text}. This is a fault of the engine: please report it.`, {
     runId: run.runId,
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+/** @param what of the run that is asked for: "paused", "stored" */
+export function runOver(run: Run, what: string): RunOverError {
+  const how = run.over || run.cancelling ? run.status : "it is about to tell its outcome";
+  return new RunOverError(`Workflow "${run.workflowName}": the run is over (${how}), so it cannot be ${what}.`, { runId: run.runId });
 }

@@ -1,12 +1,12 @@
 import { cold } from "./buffer";
-import { type Encoded, encode } from "./codec";
+import { encode } from "./codec";
 import { define } from "./codec/define";
 import { SnapshotError } from "./errors";
+import { documentText, Entries, sameSlot } from "./host-part";
 import { decodeValue, encodeValue, readEntries, StateValue, storedEntries, withUnloaded } from "./instance";
 import type { SnapshotContent } from "./memory";
 import { fieldPath } from "./path";
 import type { Plan } from "./plan";
-import { documentText, joined, sameSlot } from "./save";
 import { own, refused } from "./snapshot";
 import { decodeStored, reading, type Stored } from "./stored";
 import { describe, isPlainObject } from "./values";
@@ -54,20 +54,10 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
     }
     check(content, where, originals.length);
   }
-  const entries: (readonly [string, unknown])[] = [];
-  const lengths: [string, number[]][] = [];
-  const pieces: Uint8Array[] = [];
-  const keep = (key: string, value: Encoded): unknown => {
-    if (value.bytes !== undefined) {
-      lengths.push([key, value.bytes.map(({ byteLength }) => byteLength)]);
-      pieces.push(...value.bytes);
-    }
-    return value.tree;
-  };
+  const entries = new Entries();
   for (const name of ["sent", "key", "once", "session", "policy", "commits"]) {
     for (const [rest, value] of stored.section(name)) {
-      const key = rest === "" ? name : `${name}/${rest}`;
-      entries.push([key, keep(key, value)]);
+      entries.add(rest === "" ? name : `${name}/${rest}`, value);
     }
   }
   const where = `Workflow "${plan.name}", migrate`;
@@ -75,8 +65,7 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
     for (const [key, value] of Object.entries(content.state)) {
       const encoded = encodeValue(value, () => fieldPath("state", key), types, undefined);
       for (const [suffix, part] of storedEntries(withUnloaded(encoded, unloaded.get(value)))) {
-        const entry = `state/${encodeURIComponent(key)}${suffix}`;
-        entries.push([entry, keep(entry, part)]);
+        entries.add(`state/${encodeURIComponent(key)}${suffix}`, part);
       }
     }
     const upgradedBy = new Map(originals.map(({ slot }, at) => [slot as unknown, content.events[at]!]));
@@ -84,7 +73,7 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
       const slot = stored.slots[at]!;
       const own = upgradedBy.get(slot);
       if (own === undefined) return { type: upgradedBy.get(sameSlot(payload.tree))?.type ?? type, payload: payload.tree };
-      return { type: own.type, payload: keep(`event/${slot}`, encode({ ...own.payload }, `events[${own.type}]`, types)) };
+      return { type: own.type, payload: entries.keep(`event/${slot}`, encode({ ...own.payload }, `events[${own.type}]`, types)) };
     });
     const document = {
       version: plan.version,
@@ -92,11 +81,11 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
       slots: stored.slots,
       types: events.map(({ type }) => type),
       payloads: events.map(({ payload }) => payload),
-      entries,
-      bytes: lengths,
+      entries: entries.list,
+      bytes: entries.bytes,
     };
     const core = plan.binding;
-    return own(cold(() => core.upgrade(bytes, documentText(document), joined(pieces))) ?? refused(core.lastError()));
+    return own(cold(() => core.upgrade(bytes, documentText(document), entries.blob())) ?? refused(core.lastError()));
   } catch (cause) {
     if (cause instanceof SnapshotError) throw cause;
     throw new SnapshotError(`${where} gave what cannot be stored: ${cause instanceof Error ? cause.message : describe(cause)}`, { cause });

@@ -1,9 +1,10 @@
 import { exchange, frame, GONE, track } from "./buffer";
 import { dispatch, fromHost } from "./dispatch";
 import { DefinitionError } from "./errors";
+import { runOver } from "./failure";
 import { IN_PAUSE } from "./generated/tables";
 import type { Run } from "./run";
-import { fetchCommands, runOver, takeSnapshot } from "./save";
+import { fetchCommands, takeSnapshot } from "./save";
 import type { Snapshot } from "./snapshot";
 import { describe, isPlainObject } from "./values";
 

@@ -14,10 +14,11 @@ import { type Run, Thrown } from "./run";
 // Outcomes of a Settle frame.
 const OK = 0;
 export const FAILED = 1;
-/** Of a Commit frame: it is a generator's yield. */
-const YIELD = 1;
 /** Not an event, or not of `emits`: never retried. */
 export const BAD = 2;
+
+/** Of a Commit frame: it is a generator's yield. */
+const YIELD = 1;
 
 /** True if what an attempt does still matters; it is over afterwards. */
 function finishAttempt(attempt: Attempt): boolean {

@@ -2,9 +2,10 @@ import { close, cold } from "./buffer";
 import { encodedEqual } from "./codec";
 import { InternalError, SnapshotError } from "./errors";
 import { internal, message } from "./failure";
+import type { HostPart } from "./host-part";
 import { fill } from "./resume";
 import { Run } from "./run";
-import { type HostPart, hostPart, save } from "./save";
+import { hostPart, save } from "./save";
 import { read } from "./stored";
 import { describe } from "./values";
 

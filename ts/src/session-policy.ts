@@ -1,0 +1,48 @@
+import { encode } from "./codec";
+import { warn } from "./environment";
+import { SessionPauseError, UnserializableError } from "./errors";
+import type { Entries } from "./host-part";
+import { fieldPath } from "./path";
+import type { Run } from "./run";
+
+/** What a snapshot keeps of the session, by the policy (7.4). */
+export function storeSession(run: Run, entries: Entries, dropped: string[], lenient: boolean): void {
+  const { memory } = run;
+  const session = memory?.session;
+  if (memory === undefined || session === undefined || session.entries.size === 0) return;
+  const { types } = memory.options;
+  const keys = [...session.entries.keys()].sort();
+  if (memory.pausePolicy === "warn_drop") {
+    if (lenient) return;
+    dropped.push(...keys.filter((key) => !dropped.includes(key)));
+    warn(`Workflow "${run.workflowName}": the snapshot of run ${run.runId} leaves out the session's ${keys.map((key) => JSON.stringify(key)).join(", ")}.`);
+    return;
+  }
+  const refused: string[] = [];
+  let cause: unknown;
+  for (const key of keys) {
+    const value = session.get(key);
+    try {
+      if (memory.pausePolicy !== "hard_error" && (memory.pausePolicy === "pickle_or_serialize" || types.lists(value))) {
+        entries.add(`session/${encodeURIComponent(key)}`, encode(value, fieldPath("session", key), types));
+        continue;
+      }
+    } catch (error) {
+      if (!(error instanceof UnserializableError)) throw error;
+      cause ??= error;
+    }
+    refused.push(key);
+  }
+  if (refused.length === 0 || lenient) return;
+  const why =
+    memory.pausePolicy === "hard_error"
+      ? "the policy allows none"
+      : memory.pausePolicy === "pickle_or_error"
+        ? "they have no codec"
+        : "they can be stored neither by a codec nor as plain values";
+  throw new SessionPauseError(
+    `Workflow "${run.workflowName}": no snapshot can be taken while the session holds ${refused.map((key) => JSON.stringify(key)).join(", ")}: ${why} (sessionPausePolicy "${memory.pausePolicy}"). Delete them, list codecs in "types", open them with ctx.session.use, or choose another policy.`,
+    refused,
+    { runId: run.runId, ...(cause === undefined ? {} : { cause }) },
+  );
+}
