@@ -232,6 +232,23 @@ test("steps renamed, added and removed; versions", async () => {
   gate.resolve();
 });
 
+test("a value with more byte arrays than a call takes arguments", async () => {
+  class Next extends event("Next") {}
+  const count = 150_000;
+  const build = () =>
+    new Workflow("many", { state: { list: [] as Uint8Array[] } })
+      .step("fill", StartEvent, async (_, ctx) => {
+        ctx.state.set(
+          "list",
+          Array.from({ length: count }, (_, at) => Uint8Array.of(at)),
+        );
+        return new Next();
+      })
+      .step("count", Next, (_, ctx) => new StopEvent({ result: ctx.state.get("list").every((bytes, at) => bytes[0] === (at & 255)) }));
+  const snapshot = await build().start({}).pause();
+  expect(await build().resume(snapshot.toString()).result()).toBe(true);
+});
+
 test("an event that was emitted twice stays one object", async () => {
   const build = () =>
     new Workflow("twice", { external: [Paid] })

@@ -34,7 +34,7 @@ export class Entries {
   keep(key: string, { tree, bytes }: Encoded): unknown {
     if (bytes !== undefined) {
       this.bytes.push([key, bytes.map(({ byteLength }) => byteLength)]);
-      this.#pieces.push(...bytes);
+      for (const piece of bytes) this.#pieces.push(piece);
     }
     return tree;
   }

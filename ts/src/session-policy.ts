@@ -14,7 +14,8 @@ export function storeSession(run: Run, entries: Entries, dropped: string[], leni
   const keys = [...session.entries.keys()].sort();
   if (memory.pausePolicy === "warn_drop") {
     if (lenient) return;
-    dropped.push(...keys.filter((key) => !dropped.includes(key)));
+    const known = new Set(dropped);
+    for (const key of keys) if (!known.has(key)) dropped.push(key);
     warn(`Workflow "${run.workflowName}": the snapshot of run ${run.runId} leaves out the session's ${keys.map((key) => JSON.stringify(key)).join(", ")}.`);
     return;
   }
