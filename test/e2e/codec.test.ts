@@ -756,7 +756,9 @@ describe("docs/format.md", () => {
   test("numbers every kind", () => {
     const numbered = [...chapter.matchAll(/^### (\d+)\. (.*)$/gm)].map(([, number, name]) => [Number(number), name!.replaceAll("`", "")] as const);
     expect(numbered.map(([number]) => number)).toEqual(numbered.map((_, at) => at + 1));
-    const source = ["encode", "buffers", "kinds"].map((file) => readFileSync(new URL(`../../ts/src/codec/${file}.ts`, import.meta.url), "utf8")).join("");
+    const source = ["encode", "flat", "buffers", "kinds"]
+      .map((file) => readFileSync(new URL(`../../ts/src/codec/${file}.ts`, import.meta.url), "utf8"))
+      .join("");
     const kinds = new Set([...source.matchAll(/\$: "([a-z]+)"/g)].map(([, kind]) => kind!));
     expect(numbered.map(([, name]) => name).sort()).toEqual(["JSON values", ...kinds].sort());
   });

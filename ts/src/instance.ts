@@ -148,7 +148,6 @@ function decodeHeld(value: HeldValue, types: Types, states?: object[]): unknown 
 }
 
 function decodeInstance({ type, version, fields, held, whole }: StateValue, types: Types, statesOf?: (field: string | undefined) => object[]): object {
-  const { transient } = marksOf(type);
   const stored: Record<string, unknown> = {};
   for (const [name, part] of fields) {
     const value = part instanceof Kept ? part.value : part;
@@ -157,7 +156,7 @@ function decodeInstance({ type, version, fields, held, whole }: StateValue, type
   }
   if (whole !== undefined) {
     const all = decodeHeld(whole, types, statesOf?.(undefined)) as object;
-    assignFields(all, stored, transient);
+    assignFields(all, stored, marksOf(type).transient);
     return all;
   }
   const instance = made(type);

@@ -2,6 +2,7 @@ import { UnserializableError } from "../errors";
 import { describe, isWellFormed } from "../values";
 import { BufferTable } from "./buffers";
 import { define } from "./define";
+import { fieldsOf, isFlat, numberTree, plainCopy, withoutSymbols } from "./flat";
 import { DEEPEST, type Encoded, ERROR_NAMES, NODE_BUFFER, type Tagged, UNDEFINED, VIEW_NAMES } from "./kinds";
 import { marksOf } from "./marks";
 import { HERE, Inside, type Segment, shortened, written } from "./segments";
@@ -31,54 +32,13 @@ export function encode(value: unknown, path: string | (() => string), types: Typ
   return new Encoder(path, types).encode(value, states);
 }
 
-/** The fields of a plain object, each accessor read once; undefined for another, and where reading one throws. */
-function plainCopy(value: object): Record<string, unknown> | undefined {
-  try {
-    return Object.getPrototypeOf(value) === Object.prototype ? fieldsOf(value) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Its own enumerable fields; undefined where reading one throws. */
-function fieldsOf(value: object): Record<string, unknown> | undefined {
-  try {
-    return { ...(value as Record<string, unknown>) };
-  } catch {
-    return undefined;
-  }
-}
-
-/** Fields up to which looking at each is cheaper than a list of them. */
-const FEW = 8;
-
-/** Objects of one kind follow each other: their keys are the very strings that have been looked at. */
-let known: readonly string[] = [];
-
-/**
- * Most objects hold only what stands for itself, and need no more than a copy. Engines give all values at once for a third
- * of what each costs by its key.
- */
-function isFlat(copy: Record<string, unknown>): boolean {
-  if ("$" in copy) return false;
-  const keys = Object.keys(copy);
-  const few = keys.length <= FEW;
-  for (let at = 0; at < keys.length; at++) {
-    const key = keys[at]!;
-    if (key !== known[at] && !isWellFormed(key)) return false;
-    if (few && !standsForItself(copy[key])) return false;
-  }
-  if ((!few && !Object.values(copy).every(standsForItself)) || Object.getOwnPropertySymbols(copy).length > 0) return false;
-  known = keys;
-  return true;
-}
-
 /** The own enumerable fields of an object, whatever its class, as those of a plain one. */
 export function encodeFields(value: object, path: string | (() => string), types: Types): Encoded {
   const copy = fieldsOf(value);
   if (copy !== undefined && isFlat(copy)) return { tree: copy, bytes: undefined, flat: true };
   return new Encoder(path, types, value, copy).encodeFields(value);
 }
+
 /** A field of a BlazenState. */
 export interface EncodedField extends Encoded {
   /** The BlazenState instances in it, in the order in which `decode` makes them. */
@@ -100,20 +60,6 @@ export interface EncodedState {
  */
 export function encodeState(value: object, type: StateClass, path: string | (() => string), types: Types): EncodedState {
   return new Encoder(path, types).encodeState(value, type);
-}
-
-function standsForItself(value: unknown): boolean {
-  return typeof value === "string" || typeof value === "boolean" || value === null || (typeof value === "number" && numberTree(value) === value);
-}
-
-function numberTree(value: number): number | Tagged {
-  if (Number.isFinite(value) && (value !== 0 || 1 / value > 0)) return value;
-  return { $: "number", value: value === 0 ? "-0" : String(value) };
-}
-
-function withoutSymbols(copy: Record<string, unknown>): Record<string, unknown> {
-  for (const symbol of Object.getOwnPropertySymbols(copy)) delete (copy as Record<symbol, unknown>)[symbol];
-  return copy;
 }
 
 class Encoder {
