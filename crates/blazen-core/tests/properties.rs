@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
 
 mod host;
+mod tape;
 mod workflow;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,8 @@ use std::collections::BTreeMap;
 use blazen_core::*;
 use host::{Frame, Host};
 use proptest::prelude::*;
-use workflow::{Kind, Tape, Workflow};
+use tape::Tape;
+use workflow::{Kind, Workflow};
 
 fn tape() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 100..800)

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use blazen_core::*;
 use serde_json::json;
 
-use crate::workflow::{Kind, POOL, START, STOP, TYPES, Tape, Workflow};
+use crate::tape::Tape;
+use crate::workflow::{Kind, POOL, START, STOP, TYPES, Workflow};
 
 pub type Frame = [i32; 4];
 const NONE: i32 = -1;

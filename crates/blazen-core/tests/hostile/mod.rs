@@ -10,6 +10,10 @@ use std::hash::Hasher;
 use base64::Engine;
 use blazen_core::*;
 use serde_json::{Value, json};
+pub use tape::Tape;
+
+#[path = "../tape/mod.rs"]
+mod tape;
 
 pub const NONE: i32 = -1;
 const HEADER: usize = 16;
@@ -148,31 +152,6 @@ fn set(value: &mut Value, fields: &Value) {
         } else {
             object.insert(name.clone(), field.clone());
         }
-    }
-}
-
-/// Choices made by bytes; 0 at their end.
-pub struct Tape<'a> {
-    bytes: &'a [u8],
-}
-
-impl<'a> Tape<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
-    }
-
-    pub fn below(&mut self, n: usize) -> usize {
-        let Some((&first, rest)) = self.bytes.split_first() else { return 0 };
-        self.bytes = rest;
-        first as usize % n
-    }
-
-    pub fn of<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len())]
-    }
-
-    pub fn over(&self) -> bool {
-        self.bytes.is_empty()
     }
 }
 
