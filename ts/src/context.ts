@@ -1,3 +1,4 @@
+import { isStateClass } from "./codec";
 import { commitNow } from "./commit";
 import { CancelledError, DefinitionError, UnserializableError } from "./errors";
 import type { Event } from "./event";
@@ -63,9 +64,6 @@ export interface Context<S extends object = Record<string, unknown>> {
   /** Aborted when the run is over or cancelled, or this step's fan-out was; `reason` is a CancelledError (5.3). */
   readonly signal: AbortSignal;
 }
-
-/** A BlazenState may come from a second copy of this package. */
-const BLAZEN_STATE = Symbol.for("blazen.state");
 
 /** What works in no context of `restore`. */
 const BY_STEPS = new Set(["sendEvent", "commit", "once"]);
@@ -243,7 +241,7 @@ export class Attempt implements Context {
 }
 
 function isBlazenState(value: unknown): boolean {
-  return typeof value === "object" && value !== null && (value.constructor as { [BLAZEN_STATE]?: unknown } | undefined)?.[BLAZEN_STATE] === true;
+  return typeof value === "object" && value !== null && isStateClass(value.constructor);
 }
 
 /** What is left of a run for a step that never settled: it keeps neither the run nor its memory. */
