@@ -325,6 +325,33 @@ describe("parallel writes (4.3)", () => {
     expect(await workflow.run({ size: 100 })).toEqual([100, Array.from({ length: 100 }, (_, n) => n)]);
   });
 
+  test("very many updates in one step", async () => {
+    const workflow = new Workflow("many", { state: { count: 0 } })
+      .step("count", StartEvent, (_, ctx) => {
+        for (let at = 0; at < 100_000; at++) ctx.state.update("count", (count) => count + 1);
+        return new Look();
+      })
+      .step("look", Look, (_, ctx) => stop(ctx.state.get("count")));
+    expect(await workflow.run({})).toBe(100_000);
+  });
+
+  test("a function that updates what it is given is refused, and a read before that ends", async () => {
+    let calls = 0;
+    let read: unknown;
+    const workflow = new Workflow("impure", { state: { n: 1 } }).step("work", StartEvent, (_, ctx) => {
+      const change = (n: number): number => {
+        calls++;
+        ctx.state.update("n", change);
+        return n + 1;
+      };
+      ctx.state.update("n", change);
+      read = ctx.state.get("n");
+      return stop(null);
+    });
+    await expect(workflow.run({})).rejects.toMatchObject({ code: "STEP_FAILED", cause: { code: "DEFINITION" } });
+    expect([read, calls]).toEqual([2, 2]);
+  });
+
   test("a step's own get after update applies its updates to the latest committed value", async () => {
     const committed = gate();
     const workflow = new Workflow("own-get", { state: { n: 1 } })

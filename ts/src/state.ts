@@ -46,7 +46,8 @@ class Updates {
     readonly base: Encoded | undefined,
     /** Whether `base` is the attempt's own, which may be a removal. */
     readonly own: boolean,
-    readonly changes: readonly Change[],
+    /** More may be added until a commit point takes them. */
+    readonly changes: Change[],
   ) {}
 }
 
@@ -77,11 +78,8 @@ export class StateView implements StateMap {
     if (typeof change !== "function")
       throw new DefinitionError(`ctx.state.update(${JSON.stringify(key)}): the second argument is a function, not ${describe(change)}.`);
     const before = this.#written?.get(key);
-    const own = this.#written?.has(key) === true;
-    this.put(
-      key,
-      before instanceof Updates ? new Updates(before.base, before.own, [...before.changes, change as Change]) : new Updates(before, own, [change as Change]),
-    );
+    if (before instanceof Updates) before.changes.push(change as Change);
+    else this.put(key, new Updates(before, this.#written?.has(key) === true, [change as Change]));
   }
   has(key: string): boolean {
     const written = this.#layer(key);
@@ -202,7 +200,8 @@ export class StateView implements StateMap {
   #updated(key: string, { base, own, changes }: Updates, batches: number): Encoded {
     const before = own ? base : this.#below(key, batches);
     let value = before === undefined ? undefined : decodeValue(before, this.#types);
-    for (const change of changes) value = change(value);
+    // Not those that one of them adds, which is against the rules.
+    for (const change of changes.slice()) value = change(value);
     return this.#encode(key, value, before);
   }
   #encode(key: string, value: unknown, before?: Encoded): Encoded {
