@@ -150,8 +150,10 @@ export class StateView implements StateMap {
   }
   /** It is committed, or dropped. */
   done(batch: Batch): void {
-    const left = this.#waiting?.filter((one) => one !== batch);
-    this.#waiting = left?.length ? left : undefined;
+    const waiting = this.#waiting;
+    const at = waiting?.indexOf(batch) ?? -1;
+    if (at >= 0) waiting!.splice(at, 1);
+    if (waiting?.length === 0) this.#waiting = undefined;
   }
 
   /**
