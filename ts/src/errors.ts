@@ -130,6 +130,52 @@ export class RunOverError extends BlazenError {
   }
 }
 
+/** An attempt, a run or a request has taken longer than it may (5.2, 9.1). Code `TIMEOUT`. */
+export class TimeoutError extends BlazenError {
+  override readonly code = "TIMEOUT";
+  static {
+    TimeoutError.prototype.name = "TimeoutError";
+  }
+}
+
+/** A reader of a stream fell behind by more than the stream keeps, where `overflow` is "error" (10.3). Code `STREAM_OVERFLOW`. */
+export class StreamOverflowError extends BlazenError {
+  override readonly code = "STREAM_OVERFLOW";
+  static {
+    StreamOverflowError.prototype.name = "StreamOverflowError";
+  }
+}
+
+/** The request has been answered before, and otherwise (9.2). Code `ALREADY_ANSWERED`. */
+export class AlreadyAnsweredError extends BlazenError {
+  override readonly code = "ALREADY_ANSWERED";
+  static {
+    AlreadyAnsweredError.prototype.name = "AlreadyAnsweredError";
+  }
+}
+
+/** There is no such request, or it was withdrawn (9.2). Code `UNKNOWN_REQUEST`. */
+export class UnknownRequestError extends BlazenError {
+  override readonly code = "UNKNOWN_REQUEST";
+  static {
+    UnknownRequestError.prototype.name = "UnknownRequestError";
+  }
+}
+
+/** A response that the request does not accept: it stays pending (9.2). Code `INVALID_RESPONSE`. */
+export class InvalidResponseError extends BlazenError {
+  override readonly code = "INVALID_RESPONSE";
+  /** Where in the response, e.g. `a.b[0].c`; empty for the response itself. */
+  readonly path: string;
+  constructor(message: string, path: string, details?: ErrorDetails) {
+    super(message, details);
+    this.path = path;
+  }
+  static {
+    InvalidResponseError.prototype.name = "InvalidResponseError";
+  }
+}
+
 /** A snapshot that is damaged, of a newer format or version, or of another workflow or plan (7.5, 8.4). Code `SNAPSHOT`. */
 export class SnapshotError extends BlazenError {
   override readonly code = "SNAPSHOT";

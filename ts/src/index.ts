@@ -4,6 +4,7 @@ export { type Codec, codec, type StateClass, type StateMeta } from "./codec";
 export type { Context } from "./context";
 export { type StepDecorator, step } from "./decorators";
 export {
+  AlreadyAnsweredError,
   BlazenError,
   CancelledError,
   type CancelReport,
@@ -11,6 +12,7 @@ export {
   EventValidationError,
   FieldStoreError,
   InternalError,
+  InvalidResponseError,
   RunOverError,
   SessionPauseError,
   SessionValueError,
@@ -18,7 +20,10 @@ export {
   StalledError,
   StepError,
   StepReturnError,
+  StreamOverflowError,
+  TimeoutError,
   UnhandledEventError,
+  UnknownRequestError,
   UnserializableError,
 } from "./errors";
 export { type Event, type EventClass, event, type Fields, StartEvent, StopEvent } from "./event";
