@@ -13,7 +13,9 @@ const codes = Object.fromEntries(errors.map(({ number, code }) => [number, code]
 const numbers = Object.fromEntries(errors.map(({ number, code }) => [code, number]));
 const NONE = -1;
 const HEADER = 16;
-const OUTCOMES = { ok: 0, failed: 1, bad: 2 };
+const OUTCOMES = { ok: 0, failed: 1, bad: 2, final: 3 };
+/** A time goes in two words of so many bits. */
+const WORD = 2 ** 30;
 
 /**
  * @param binding the core on either carrier
@@ -46,7 +48,7 @@ function refused({ code, message }, plan, binding) {
 
 /** A vector's definition with its types as numbers, as the facade would give it. */
 function compilable({ name, unhandled = "error", external = [], steps }) {
-  const types = ["blazen::StartEvent", "blazen::StopEvent"];
+  const types = ["blazen::StartEvent", "blazen::StopEvent", "blazen::InputRequestEvent"];
   const typeIds = new Map(types.map((type, id) => [type, id]));
   const idOf = (word) => {
     const type = typeName(word);
@@ -65,7 +67,7 @@ function compilable({ name, unhandled = "error", external = [], steps }) {
     unhandled,
     types,
     external: outside,
-    steps: steps.map(({ name, limit, pool }, at) => ({ name, accepts: accepted[at], limit, pool, emits: emits[at] })),
+    steps: steps.map(({ name, limit, pool, retry }, at) => ({ name, accepts: accepted[at], limit, pool, retry, emits: emits[at] })),
   };
   return { definition, typeIds };
 }
@@ -87,6 +89,15 @@ function encoder({ types, steps }, typeIds, plan) {
         return frame(a, type(b), c);
       case "External":
         return frame(type(a), b);
+      case "Tick":
+      case "Until":
+        return frame(Math.floor(a / WORD), a % WORD);
+      case "Sleep":
+        return frame(a, b);
+      case "Ask":
+        return frame(a, b, c);
+      case "Respond":
+        return frame(a, type(b), c);
       case "Yield":
         return [inputs.Commit, Number(a), 1, 0];
       case "Settle":
@@ -131,6 +142,21 @@ function decode([tag, a, b, c], set, { steps }) {
       return undefined;
     case "Invoke":
       return `Invoke ${a} ${steps[b].name} ${c === NONE ? `[${set.splice(0)}]` : c}`;
+    case "Abort":
+      return `Abort ${a}${b === 2 ? " delayed" : ""}`;
+    case "Asked":
+      return `Asked ${a} ${orNone(b)} ${c}`;
+    case "Answered":
+    case "Expired":
+      return `${verb} ${a} ${b} ${c}`;
+    case "Woken":
+      return `Woken ${a} ${b}`;
+    case "Delayed":
+      return `Delayed ${a} ${steps[b].name} ${c}`;
+    case "Failed":
+      return `Failed ${a} ${steps[b].name} ${c} [${set.splice(0)}]`;
+    case "Alarm":
+      return `Alarm ${orNone(a, a * WORD + b)}`;
     case "Fail":
       return `Fail ${codes[a]} ${orNone(b, steps[b]?.name)} ${orNone(c)}`;
     case "Again":

@@ -7,7 +7,8 @@ export const words = (line) => line.split(" ");
 export const slots = (word) => (word.startsWith("[") ? word.slice(1, -1).split(",").filter(Boolean) : [word]).map(Number);
 
 /** The full name of a built-in type; `?Odd` is a type that the plan does not know. */
-export const typeName = (word) => (word === "StartEvent" || word === "StopEvent" ? `blazen::${word}` : word.replace(/^\?/, ""));
+const BUILT_IN = ["StartEvent", "StopEvent", "InputRequestEvent", "InputResponseEvent", "StepFailedEvent"];
+export const typeName = (word) => (BUILT_IN.includes(word) ? `blazen::${word}` : word.replace(/^\?/, ""));
 
 /** What a step accepts, in one form. */
 export function accepts(given) {

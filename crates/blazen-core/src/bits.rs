@@ -24,6 +24,12 @@ impl Bits {
         self.words.get(number as usize / BITS).is_some_and(|word| word & (1 << (number as usize % BITS)) != 0)
     }
 
+    pub fn remove(&mut self, number: u32) {
+        if let Some(word) = self.words.get_mut(number as usize / BITS) {
+            *word &= !(1 << (number as usize % BITS));
+        }
+    }
+
     pub fn of(numbers: &[u32]) -> Self {
         let mut bits = Self::default();
         for number in numbers {

@@ -204,6 +204,7 @@ impl Core {
         }
         if !closed && !run.over {
             run.route(&mut output);
+            run.set_alarm(&mut output);
         }
         let count = output.count() as i32;
         let more = output.spilled() || (run.more && !run.over);

@@ -26,6 +26,18 @@ pub struct StepDefinition {
     pub pool: Option<String>,
     pub limit: Option<u32>,
     pub emits: Option<Vec<u32>>,
+    pub retry: Option<Retry>,
+}
+
+/// How often a step is tried, and how long it is waited before (2.3).
+pub struct Retry {
+    pub attempts: u32,
+    pub exponential: bool,
+    /// Milliseconds: of the first delay, and the most of any.
+    pub initial: u64,
+    pub max: u64,
+    /// Millionths of the delay by which it may be shorter.
+    pub jitter: u32,
 }
 
 pub enum Accepts {
@@ -69,9 +81,25 @@ impl StepDefinition {
             pool: fields.maybe_text("pool")?.map(Cow::into_owned),
             limit: fields.maybe_small("limit")?,
             emits: fields.has("emits").then(|| fields.smalls("emits")).transpose()?,
+            retry: fields.raw("retry").map(Retry::read).transpose()?,
         };
         fields.end()?;
         Ok(step)
+    }
+}
+
+impl Retry {
+    fn read(text: &str) -> Result<Self, Wrong> {
+        let mut fields = Fields::read(text)?;
+        let retry = Self {
+            attempts: fields.small("attempts")?,
+            exponential: fields.flag("exponential")?,
+            initial: fields.number("initial")?,
+            max: fields.number("max")?,
+            jitter: fields.maybe_small("jitter")?.unwrap_or(0),
+        };
+        fields.end()?;
+        if retry.jitter > 1_000_000 { Err("\"jitter\" is more than the whole".to_owned()) } else { Ok(retry) }
     }
 }
 

@@ -10,11 +10,13 @@ pub struct CoreError {
     pub step: Option<String>,
     pub ty: Option<String>,
     pub lacking: Vec<String>,
+    /// How often a step that failed was tried.
+    pub attempts: u32,
 }
 
 impl CoreError {
     pub fn new(number: i32, message: impl Into<String>) -> Self {
-        Self { number, message: message.into(), step: None, ty: None, lacking: Vec::new() }
+        Self { number, message: message.into(), step: None, ty: None, lacking: Vec::new(), attempts: 0 }
     }
 
     pub fn definition(message: impl Into<String>) -> Self {
@@ -44,6 +46,7 @@ impl CoreError {
         if !self.lacking.is_empty() {
             object.texts("lacking", &self.lacking);
         }
+        object.count("attempts", self.attempts.into());
         object.end();
         string(out)
     }

@@ -72,6 +72,10 @@ impl<'a> Fields<'a> {
         self.list(name)?.into_iter().map(|raw| text(name, raw)).collect()
     }
 
+    pub fn numbers(&mut self, name: &str) -> Result<Vec<u64>, Wrong> {
+        self.list(name)?.into_iter().map(|raw| number(name, raw)).collect()
+    }
+
     pub fn smalls(&mut self, name: &str) -> Result<Vec<u32>, Wrong> {
         self.list(name)?.into_iter().map(|raw| small(name, number(name, raw)?)).collect()
     }
@@ -185,8 +189,8 @@ impl<'a> Object<'a> {
         out.push(b']');
     }
 
-    pub fn numbers(&mut self, name: &str, numbers: &[u32]) {
-        write_list(self.name(name), numbers, |out, number| write_number(out, u64::from(*number)));
+    pub fn numbers<N: Copy + Into<u64>>(&mut self, name: &str, numbers: &[N]) {
+        write_list(self.name(name), numbers, |out, number| write_number(out, (*number).into()));
     }
 
     pub fn texts<T: AsRef<str>>(&mut self, name: &str, texts: &[T]) {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+pub use crate::definition::Retry;
 use crate::definition::{Accepts, Definition, Rest, StepDefinition, Unhandled};
 use crate::error::CoreError;
 use crate::json::{Fields, Object, Wrong};
@@ -29,6 +30,10 @@ pub struct Plan {
     /// The collects over the whole run, in registration order.
     pub whole: Vec<StepId>,
     pub keyed: bool,
+    /// The type of events that ask.
+    pub request: Option<TypeId>,
+    /// The type of events that tell of a failed step, if a step accepts it.
+    pub failed: Option<TypeId>,
     ids: BTreeMap<String, StepId>,
 }
 
@@ -38,6 +43,7 @@ pub struct Step {
     pub pool: Option<u32>,
     /// The collects that name this step in `of`: its fan-outs are scopes if there are any.
     pub collects: Vec<StepId>,
+    pub retry: Option<Retry>,
     pub described: Described,
 }
 
@@ -125,7 +131,8 @@ pub enum When {
 
 impl Plan {
     pub fn compile(text: &str) -> Result<Self, CoreError> {
-        let definition = Definition::read(text).map_err(|error| CoreError::internal(format!("the definition cannot be read: {error}")))?;
+        let mut definition =
+            Definition::read(text).map_err(|error| CoreError::internal(format!("the definition cannot be read: {error}")))?;
         let count = definition.types.len();
         let known = |id: &u32| (*id as usize) < count;
         let all_known = definition.external.iter().all(known)
@@ -150,13 +157,16 @@ impl Plan {
             limits: Vec::new(),
             whole: Vec::new(),
             keyed: false,
+            request: None,
+            failed: None,
             types: Vec::new(),
             ids,
         };
         let mut pools = BTreeMap::new();
         let mut collects: Vec<Vec<StepId>> = vec![Vec::new(); definition.steps.len()];
-        for (id, step) in definition.steps.iter().enumerate() {
+        for (id, step) in definition.steps.iter_mut().enumerate() {
             let id = id as StepId;
+            let retry = step.retry.take();
             let pool = plan.pool(step.name.as_str(), step.pool.as_deref(), step.limit, &mut pools)?;
             let accepts = match &step.accepts {
                 Accepts::Any { .. } => Accept::Any,
@@ -202,7 +212,7 @@ impl Plan {
                 }
             }
             let described = describe(step, &definition.types);
-            plan.steps.push(Step { name: step.name.clone(), accepts, pool, collects: Vec::new(), described });
+            plan.steps.push(Step { name: step.name.clone(), accepts, pool, collects: Vec::new(), retry, described });
         }
         for (step, collects) in plan.steps.iter_mut().zip(collects) {
             step.collects = collects;
@@ -217,6 +227,13 @@ impl Plan {
         }
         // The first StopEvent ends the run (3.4): no step gets one.
         plan.only[STOP as usize] = None;
+        let engine = |name: &str| definition.types.iter().position(|ty| *ty == format!("{ENGINE}{name}")).map(|id| id as TypeId);
+        plan.request = engine("InputRequestEvent");
+        plan.failed = engine("StepFailedEvent").filter(|ty| !plan.accepting[*ty as usize].is_empty());
+        // Routing these means more than a call.
+        for ty in [plan.request, plan.failed].into_iter().flatten() {
+            plan.only[ty as usize] = None;
+        }
         plan.types = definition.types;
         Ok(plan)
     }

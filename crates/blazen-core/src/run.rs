@@ -6,12 +6,15 @@ mod entries;
 mod hop;
 mod join;
 mod keys;
+mod request;
 mod restore;
+mod retry;
 mod route;
 mod save;
 mod scope;
 mod settle;
 mod stall;
+mod timer;
 mod verify;
 
 use std::collections::VecDeque;
@@ -29,10 +32,12 @@ pub use compatible::compatible;
 pub use entries::{CollectEntry, Entry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry};
 use join::JoinState;
 use keys::{Key, Keys};
+pub use request::Request;
 pub use restore::EventTypes;
 pub use save::{HostEntries, add_bytes};
 use scope::Scope;
 use settle::Invocation;
+use timer::{Time, Timers, time};
 
 pub type Slot = u32;
 pub type ScopeId = u32;
@@ -97,6 +102,8 @@ pub struct Run {
     scopes: Slab<Scope>,
     queue: VecDeque<Queued>,
     invocations: Slab<Invocation>,
+    requests: Slab<Request>,
+    timers: Timers,
     /// How often each payload is held.
     slots: Vec<u32>,
     staged: Vec<Staged>,
@@ -104,6 +111,8 @@ pub struct Run {
     next_keys: Vec<Key>,
     sent: Bits,
     next_id: Option<u32>,
+    next_until: Option<Time>,
+    next_random: Option<u32>,
     commit: u64,
     durable: u64,
     /// Number of the next invocation; of the one that the host will call next if it is told nothing.
@@ -121,8 +130,16 @@ pub struct Run {
     paused: bool,
     /// Invocations whose outcome matters.
     live: u32,
-    /// The host knows that nothing is left but events from outside.
-    idle: bool,
+    /// Those of them that wait for a place in their pool.
+    lined: u32,
+    /// Those of them that await an answer.
+    asking: u32,
+    /// Requests that nobody awaits: their answers are events.
+    asked: u32,
+    /// Payloads that tell of a failed step: where the step fails that gets one, the run does.
+    failures: Bits,
+    /// The host wants to know of each event that is routed.
+    observed: bool,
     pub over: bool,
     pub more: bool,
     pub failure: Option<CoreError>,
@@ -182,12 +199,16 @@ impl Run {
         self.scopes.clear();
         self.queue.clear();
         self.invocations.clear();
+        self.requests.clear();
+        self.timers.clear();
         self.slots.clear();
         self.staged.clear();
         self.keys.clear();
         self.next_keys.clear();
         self.sent.clear();
         self.next_id = None;
+        self.next_until = None;
+        self.next_random = None;
         self.commit = 0;
         self.next_seq = 0;
         self.called = 0;
@@ -197,7 +218,11 @@ impl Run {
         self.restored = false;
         self.paused = false;
         self.live = 0;
-        self.idle = false;
+        self.lined = 0;
+        self.asking = 0;
+        self.asked = 0;
+        self.failures.clear();
+        self.observed = false;
         self.over = false;
         self.more = false;
         self.failure = None;
@@ -220,6 +245,28 @@ impl Run {
             }
             IN_PAUSE => {
                 self.paused = a == 1;
+                if self.paused && self.restored {
+                    self.tell_requests(out);
+                }
+                Ok(())
+            }
+            IN_TICK => {
+                self.timers.tick(time(a, b)?);
+                Ok(())
+            }
+            IN_UNTIL => {
+                self.next_until = Some(time(a, b)?);
+                Ok(())
+            }
+            IN_RANDOM => {
+                self.next_random = Some(a as u32);
+                Ok(())
+            }
+            IN_SLEEP => self.handle_sleep(a as u32, b as u32, out),
+            IN_ASK => self.handle_ask(a as u32, b as u32, c as u32, out),
+            IN_RESPOND => self.handle_respond(a as u32, b as u32, c as u32, out),
+            IN_OBSERVE => {
+                self.observed = a == 1;
                 Ok(())
             }
             IN_KEYED => self.handle_keyed(a as u32),
@@ -259,8 +306,6 @@ impl Run {
     fn handle_external(&mut self, ty: TypeId, slot: Slot, out: &mut Output<'_>) -> Result<(), CoreError> {
         self.hold(slot)?;
         self.keep_keys(slot);
-        // The host takes the run for running until it hears otherwise.
-        self.idle = false;
         if self.known_id() {
             self.release(slot, out);
             return Ok(());
@@ -328,6 +373,7 @@ impl Run {
         *count -= 1;
         if *count == 0 {
             out.push(CMD_RELEASE, slot as i32, NONE, NONE);
+            self.failures.remove(slot);
             if !self.keys.is_empty() {
                 let keys = self.keys.remove(slot);
                 for (.., error) in keys.into_iter().filter(|&(_, key, error)| key == NONE && error != NONE) {

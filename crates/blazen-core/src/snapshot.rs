@@ -26,7 +26,9 @@ pub use text::{from_text, to_text};
 /// Raised when a reader of this format could misread what a writer of the next one has written.
 pub const FORMAT: u32 = 1;
 /// What this build can read beside the format itself; a snapshot lists what it needs of it.
-const FEATURES: &[&str] = &[];
+const FEATURES: &[&str] = &[WAITS];
+/// Requests, and invocations that sleep, ask or are tried again.
+pub const WAITS: &str = "waits";
 /// How keys of raw bytes begin; all other entries hold JSON.
 const BYTES: &str = "bytes/";
 const BYTES_SECTION: &str = "bytes";

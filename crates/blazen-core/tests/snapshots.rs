@@ -22,6 +22,11 @@ struct Player {
     /// Invoke lines of what runs, and ids of what was aborted.
     running: BTreeMap<i32, String>,
     aborted: BTreeSet<i32>,
+    /// What invocations have waited for, as lines.
+    waits: BTreeMap<i32, Vec<Vec<String>>>,
+    until: Option<String>,
+    tick: Option<String>,
+    observed: bool,
     over: bool,
 }
 
@@ -40,6 +45,10 @@ impl Player {
             keys: BTreeMap::new(),
             running: BTreeMap::new(),
             aborted: BTreeSet::new(),
+            waits: BTreeMap::new(),
+            until: None,
+            tick: None,
+            observed: false,
             over: false,
         }
     }
@@ -53,7 +62,20 @@ impl Player {
                 "Start" => self.hold(words[1], "StartEvent", &mut keys),
                 "Emit" | "Send" => self.hold(words[3], words[2], &mut keys),
                 "External" => self.hold(words[2], words[1], &mut keys),
+                "Respond" => self.hold(words[3], words[2], &mut keys),
+                "Ask" => {
+                    self.hold(words[3], "InputRequestEvent", &mut keys);
+                    self.wait(line);
+                }
+                "Sleep" => self.wait(line),
+                "Until" => self.until = Some(line.clone()),
+                "Observe" => self.observed = true,
+                "Tick" => self.tick = Some(line.clone()),
                 "Settle" => {
+                    if words.len() > 3 {
+                        // Of an error that may go on as an event.
+                        self.hold(words[3], "StepFailedEvent", &mut keys);
+                    }
                     self.running.remove(&words[1].parse().unwrap());
                     self.aborted.remove(&words[1].parse().unwrap());
                 }
@@ -67,13 +89,18 @@ impl Player {
             let id = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(NONE);
             match words[0] {
                 "Invoke" => {
-                    self.running.insert(id, line.clone());
+                    if self.running.insert(id, line.clone()).is_none() {
+                        self.waits.remove(&id);
+                    }
                 }
                 "Release" => {
                     self.held.remove(&id);
                     self.keys.remove(&id);
                 }
-                "Abort" => {
+                "Failed" => {
+                    self.held.insert(id, full("StepFailedEvent"));
+                }
+                "Abort" if words.len() == 2 => {
                     self.running.remove(&id);
                     self.aborted.insert(id);
                 }
@@ -82,6 +109,14 @@ impl Player {
             }
         }
         got
+    }
+
+    fn wait(&mut self, line: &str) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let waits = self.waits.entry(words[1].parse().unwrap()).or_default();
+        if waits.len() == words[2].parse::<usize>().unwrap() {
+            waits.push(self.until.take().into_iter().chain([line.to_owned()]).collect());
+        }
     }
 
     fn hold(&mut self, slot: &str, ty: &str, keys: &mut Vec<String>) {
@@ -124,6 +159,23 @@ impl Player {
         assert_eq!(self.save().as_deref(), Some(bytes), "stored again at once it is equal byte for byte\n{text}");
     }
 
+    /// Steps that are called again wait for what they have waited for, and find what was over.
+    fn wait_again(&mut self) {
+        let again: Vec<_> = self.waits.iter().filter(|(id, _)| self.running.contains_key(id)).map(|(_, lines)| lines.clone()).collect();
+        for lines in again.into_iter().flatten() {
+            let (last, before) = lines.split_last().unwrap();
+            let words: Vec<&str> = last.split(' ').collect();
+            let line = if words[0] == "Ask" { format!("Ask {} {} 1000", words[1], words[2]) } else { last.clone() };
+            let got = self.give(&before.iter().cloned().chain([line]).collect::<Vec<_>>());
+            let quiet = |line: &&String| !line.starts_with("Alarm") && *line != "Waiting";
+            match got.iter().filter(quiet).map(|line| line.split(' ').next().unwrap()).collect::<Vec<_>>()[..] {
+                ["Release", "Asked" | "Answered" | "Expired"] if words[0] == "Ask" => {}
+                [] | ["Woken"] if words[0] == "Sleep" => {}
+                _ => panic!("{last} gives {got:?}"),
+            }
+        }
+    }
+
     /// The first exchange after a resume: what had not settled is called again, and nothing else.
     fn resume(&mut self, frames: &[String]) -> Vec<String> {
         let (mut before, mut aborted) = (std::mem::take(&mut self.running), std::mem::take(&mut self.aborted));
@@ -132,12 +184,13 @@ impl Player {
             before.remove(&id);
             aborted.remove(&id);
         }
-        let mut lines: Vec<String> = Vec::new();
+        let mut lines: Vec<String> = self.tick.clone().into_iter().collect();
         for (slot, keys) in &self.keys {
             lines.extend(keys.clone());
             lines.push(format!("Keyed {slot}"));
         }
         lines.extend(frames.to_vec());
+        lines.extend(self.observed.then(|| "Observe 1".to_owned()));
         lines.push("Pause 0".to_owned());
         let got = self.give(&lines);
         let mut rest = Vec::new();
@@ -154,6 +207,7 @@ impl Player {
         }
         assert_eq!(called, before, "what had not settled is called again");
         assert!(aborted.is_empty(), "what was aborted is told of again");
+        self.wait_again();
         rest
     }
 }
@@ -174,7 +228,8 @@ fn every_vector_after_every_turn() {
                 if at == stop && !player.over {
                     let bytes = player.save().unwrap_or_else(|| panic!("{}", player.core.last_error()));
                     player.restore(&bytes);
-                    let rest: Vec<String> = player.resume(&[]).into_iter().filter(|line| line != "Waiting").collect();
+                    let rest: Vec<String> =
+                        player.resume(&[]).into_iter().filter(|line| line != "Waiting" && !line.starts_with("Alarm")).collect();
                     assert_eq!(rest, Vec::<String>::new(), "{name}, stopped after {stop}: nothing else happens");
                     stops += 1;
                 }
@@ -212,7 +267,9 @@ fn every_vector_after_every_frame() {
                 };
                 player.restore(&bytes);
                 got.extend(player.resume(&frames[split..]));
-                let quiet = |lines: &[String]| lines.iter().filter(|line| *line != "Waiting").cloned().collect::<Vec<_>>();
+                let quiet = |lines: &[String]| {
+                    lines.iter().filter(|line| *line != "Waiting" && !line.starts_with("Alarm")).cloned().collect::<Vec<_>>()
+                };
                 assert_eq!(quiet(&got), quiet(expected), "{name}, play[{stop}] stopped after frame {split}");
                 for (at, (frames, expected)) in turns.iter().enumerate().skip(stop + 1) {
                     assert_eq!(&player.give(frames), expected, "{name}, stopped in {stop} after {split}, play[{at}]");
@@ -234,6 +291,10 @@ fn a_member_left_out_is_named() {
         "invocation",
         "attempts",
         "yields",
+        "failures",
+        "sleeps",
+        "until",
+        "request",
         "fan",
         "scope",
         "branches",

@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::request::Asking;
+use super::request::RequestId;
 use super::scope::State as ScopeState;
 use super::settle::State;
+use super::timer::Time;
 use super::{Place, ROOT, ScopeId, Slot};
 use crate::error::CoreError;
 use crate::json::{Fields, Object, Wrong};
@@ -105,10 +108,22 @@ pub struct InvocationEntry<'a> {
     pub place: Option<Place>,
     pub fan: Option<ScopeId>,
     pub yields: u32,
+    pub failures: u32,
+    /// When it is tried again.
+    pub until: Option<Time>,
+    /// Deadlines of its sleeps; 0: over.
+    pub sleeps: Vec<Time>,
+    /// What it has asked.
+    pub requests: Vec<RequestId>,
 }
 
-const STATES: [(State, &str); 4] =
-    [(State::Running, "running"), (State::Waiting, "waiting"), (State::Aborted, "aborted"), (State::Withdrawn, "withdrawn")];
+const STATES: [(State, &str); 5] = [
+    (State::Running, "running"),
+    (State::Waiting, "waiting"),
+    (State::Aborted, "aborted"),
+    (State::Withdrawn, "withdrawn"),
+    (State::Delayed(0), "delayed"),
+];
 
 impl<'a> Entry<'a> for InvocationEntry<'a> {
     fn fields(fields: &mut Fields<'a>) -> Result<Self, Wrong> {
@@ -122,6 +137,10 @@ impl<'a> Entry<'a> for InvocationEntry<'a> {
             place: place(fields)?,
             fan: fields.maybe_small("fan")?,
             yields: fields.maybe_small("yields")?.unwrap_or(0),
+            failures: fields.maybe_small("failures")?.unwrap_or(0),
+            until: fields.maybe_number("until")?,
+            sleeps: fields.numbers("sleeps")?,
+            requests: fields.smalls("requests")?,
         })
     }
     fn write(&self, object: &mut Object<'_>) {
@@ -136,6 +155,46 @@ impl<'a> Entry<'a> for InvocationEntry<'a> {
         write_place(object, self.place);
         object.maybe("fan", self.fan);
         object.count("yields", u64::from(self.yields));
+        object.count("failures", u64::from(self.failures));
+        if let Some(until) = self.until {
+            object.number("until", until);
+        }
+        if !self.sleeps.is_empty() {
+            object.numbers("sleeps", &self.sleeps);
+        }
+        if !self.requests.is_empty() {
+            object.numbers("requests", &self.requests);
+        }
+    }
+}
+
+/// A question: one that no invocation names is an event that waits for its answer.
+pub struct RequestEntry {
+    pub state: Asking,
+    /// The question, or its answer.
+    pub event: Slot,
+    pub place: Option<Place>,
+    pub until: Option<Time>,
+}
+
+const REQUEST_STATES: [(Asking, &str); 3] = [(Asking::Pending, "pending"), (Asking::Answered, "answered"), (Asking::Expired, "expired")];
+
+impl Entry<'_> for RequestEntry {
+    fn fields(fields: &mut Fields<'_>) -> Result<Self, Wrong> {
+        Ok(Self {
+            state: named(&REQUEST_STATES, fields.maybe_text("state")?)?,
+            event: fields.small("event")?,
+            place: place(fields)?,
+            until: fields.maybe_number("until")?,
+        })
+    }
+    fn write(&self, object: &mut Object<'_>) {
+        write_state(object, &REQUEST_STATES, self.state);
+        object.number("event", u64::from(self.event));
+        write_place(object, self.place);
+        if let Some(until) = self.until {
+            object.number("until", until);
+        }
     }
 }
 

@@ -18,7 +18,8 @@ impl Run {
         let step = plan.only(ty as u32)?;
         let invocation = self.invocations.get_mut(id as u32)?;
         let Input::One(before) = invocation.input else { return None };
-        let plain = invocation.place.scope == ROOT && invocation.fan == NOBODY && invocation.state == State::Running;
+        let plain =
+            invocation.place.scope == ROOT && invocation.fan == NOBODY && invocation.state == State::Running && invocation.waits.is_none();
         let unlimited = |step: u32| plan.steps.get(step as usize).is_some_and(|step| step.pool.is_none());
         if !plain || !unlimited(step) || !unlimited(invocation.step) || self.slots.get(slot as usize) != Some(&0) {
             return None;
@@ -30,6 +31,7 @@ impl Run {
         invocation.seq = self.next_seq;
         invocation.attempts = 1;
         invocation.yields = 0;
+        invocation.failures = 0;
         invocation.step = step;
         invocation.input = Input::One(slot as u32);
         self.next_seq += 1;
@@ -53,6 +55,7 @@ impl Run {
             && self.staged.is_empty()
             && self.spill.is_empty()
             && self.keys.is_empty()
+            && !self.observed
             && self.next_keys.is_empty()
             && self.next_id.is_none()
             && self.commit < self.durable

@@ -33,8 +33,15 @@ impl Run {
             let found = self.keys.get(slot).iter().find(|(of, ..)| *of == step);
             let &(_, given, error) = found.unwrap_or(&(step, NONE, NONE));
             if given == NONE {
-                let message = format!("the \"by\" of step \"{}\" gave no key", plan.steps[step as usize].name);
-                return self.fail(CoreError::new(ERR_STEP, message), step, error, out);
+                self.keys.take_error(slot, step);
+                if self.hold(error as u32).is_err() {
+                    return self.fail(CoreError::new(ERR_STEP, "an event for a join by key has none"), step, NONE, out);
+                }
+                self.fail_step(step, place, &[slot], 1, error as u32, out);
+                if !self.over {
+                    self.release(slot, out);
+                }
+                return;
             }
             key = given;
         }

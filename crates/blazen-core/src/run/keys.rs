@@ -1,6 +1,7 @@
 //! Join keys of events that stand in the queue.
 
 use super::Slot;
+use crate::frame::NONE;
 use crate::plan::StepId;
 
 /// For a keyed join that takes the event: its key, or NONE and the slot of the error if `by` failed.
@@ -29,6 +30,13 @@ impl Keys {
         }
         if std::mem::replace(&mut self.by_slot[at], keys).is_empty() {
             self.held += 1;
+        }
+    }
+
+    /// The error in place of a key is somebody else's now.
+    pub fn take_error(&mut self, slot: Slot, step: StepId) {
+        for key in self.by_slot.get_mut(slot as usize).into_iter().flatten().filter(|(of, ..)| *of == step) {
+            key.2 = NONE;
         }
     }
 

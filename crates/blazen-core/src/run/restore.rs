@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::collect::{Gathered, Given, Result as Collected};
-use super::entries::{CollectEntry, Entry as _, EventEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RunEntry, ScopeEntry};
+use super::entries::{
+    CollectEntry, Entry as _, EventEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RequestEntry, RunEntry, ScopeEntry,
+};
 use super::join::Waiting;
+use super::request::{Asking, Request, Waits};
 use super::scope::{Scope, State as ScopeState};
 use super::settle::{Input, Invocation, State};
+use super::timer::{NEVER, Time, Timer};
 use super::{Flow, NOBODY, Place, Pool, Queued, ROOT, Run, ScopeId, Slot, What};
 use crate::bits::Bits;
 use crate::error::CoreError;
@@ -82,7 +86,9 @@ impl Run {
         reading.counters()?;
         reading.events(types);
         reading.scopes()?;
+        reading.requests()?;
         reading.invocations()?;
+        reading.asked()?;
         reading.queue()?;
         reading.joins()?;
         reading.collects()?;
@@ -123,6 +129,9 @@ impl Reading<'_> {
         self.types = types.by_slot.iter().map(|name| known.get(*name as usize).map_or(NOBODY, |id| *id)).collect();
         // Held by nobody so far; `hold_event` counts.
         self.run.slots.resize(self.types.len(), 0);
+        for slot in (0..).zip(&self.types).filter(|(_, ty)| Some(**ty) == self.plan.failed).map(|(slot, _)| slot) {
+            self.run.failures.insert(slot);
+        }
     }
 
     fn hold_event(&mut self, key: &str, slot: Slot) -> Restored<TypeId> {
@@ -191,6 +200,64 @@ impl Reading<'_> {
         }
     }
 
+    fn requests(&mut self) -> Restored<()> {
+        let mut found = Vec::new();
+        for request in self.snapshot.numbered("request") {
+            let (id, text) = request?;
+            let key = format!("request/{id}");
+            let read = RequestEntry::read(&key, text)?;
+            let until = read.until.unwrap_or(NEVER);
+            let ty = self.hold_event(&key, read.event)?;
+            if id >= MOST || until > NEVER {
+                return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+            }
+            if (read.state != Asking::Answered && Some(ty) != self.plan.request) || (read.state == Asking::Expired && read.until.is_none())
+            {
+                return Err(damaged(format!("the entry \"{key}\" is no request")));
+            }
+            let place = self.place(&key, read.place)?;
+            if read.state == Asking::Pending && until != NEVER {
+                self.run.timers.add(until, Timer::Request(id as u32));
+            }
+            found.push((id as u32, Request { slot: read.event, place, by: NOBODY, state: read.state, until, awaited: false }));
+        }
+        self.run.requests.restore(found);
+        Ok(())
+    }
+
+    /// What an invocation has waited for: each request is one invocation's.
+    fn waits(&mut self, key: &str, by: u32, sleeps: Vec<Time>, requests: Vec<u32>) -> Restored<Option<Box<Waits>>> {
+        if sleeps.is_empty() && requests.is_empty() {
+            return Ok(None);
+        }
+        if sleeps.iter().any(|until| *until > NEVER) {
+            return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+        }
+        for id in &requests {
+            match self.run.requests.get_mut(*id) {
+                Some(request) if request.by == NOBODY && request.place.scope == ROOT => request.by = by,
+                _ => return Err(damaged(format!("the entry \"{key}\" names the request {id} that is not its own"))),
+            }
+        }
+        Ok(Some(Box::new(Waits { sleeps, requests, awaited: 0 })))
+    }
+
+    /// Requests that are nobody's wait in their branches.
+    fn asked(&mut self) -> Restored<()> {
+        for (id, request) in self.run.requests.iter().filter(|(_, request)| request.by == NOBODY) {
+            let scope = self.run.scopes.get_mut(request.place.scope).filter(|scope| scope.state == ScopeState::Open);
+            let (Some(scope), Asking::Pending, NEVER) = (scope, request.state, request.until) else {
+                return Err(damaged(format!("the entry \"request/{id}\" waits for nothing")));
+            };
+            self.run.asked += 1;
+            if request.place.scope != ROOT {
+                scope.live += 1;
+                scope.asked.insert(id);
+            }
+        }
+        Ok(())
+    }
+
     fn invocations(&mut self) -> Restored<()> {
         let mut found = Vec::new();
         let mut order = Vec::new();
@@ -199,7 +266,12 @@ impl Reading<'_> {
             let key = format!("invocation/{id}");
             let read = InvocationEntry::read(&key, text)?;
             let step = self.step(&key, &read.step)?;
-            if id >= MOST || read.seq >= self.run.next_seq || read.attempts > MOST_OF_ALL || read.yields > MOST_OF_ALL {
+            if id >= MOST
+                || read.seq >= self.run.next_seq
+                || read.attempts > MOST_OF_ALL
+                || read.yields > MOST_OF_ALL
+                || read.failures > MOST_OF_ALL
+            {
                 return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
             }
             let id = id as u32;
@@ -220,22 +292,34 @@ impl Reading<'_> {
             };
             let place = self.place(&key, read.place)?;
             let open = self.run.scopes.get(place.scope).is_some_and(|scope| scope.state == ScopeState::Open);
-            let matters = matches!(read.state, State::Running | State::Waiting);
+            let matters = matches!(read.state, State::Running | State::Waiting | State::Delayed(_));
             let pooled = self.plan.steps[step as usize].pool.is_some();
-            let waits = matches!(read.state, State::Waiting | State::Withdrawn);
             if (!open && matters) || (place.scope != ROOT && !matters) {
                 return Err(damaged(format!("the entry \"{key}\" is where no invocation can be")));
             }
             self.run.live += u32::from(matters);
             // A pool may have gone since: nothing keeps the invocation waiting then.
-            let state = if waits && !pooled && matters { State::Running } else { read.state };
+            let state = match read.state {
+                State::Waiting if !pooled => State::Running,
+                State::Delayed(_) => State::Delayed(read.until.filter(|until| *until <= NEVER).unwrap_or(NEVER)),
+                state => state,
+            };
+            if read.until.is_some() != matches!(state, State::Delayed(_))
+                || !(matters || read.sleeps.is_empty() && read.requests.is_empty())
+            {
+                return Err(damaged(format!("the entry \"{key}\" waits for what it cannot")));
+            }
             if state == State::Withdrawn && !pooled {
                 continue;
             }
-            if read.fan.is_some() && read.state != State::Running {
+            if read.fan.is_some() && !matters {
                 return Err(damaged(format!("the entry \"{key}\" feeds a fan-out and does not run")));
             }
             let fan = self.fan(&key, read.fan, id, step, place)?;
+            let waits = self.waits(&key, id, read.sleeps, read.requests)?;
+            if let State::Delayed(until) = state {
+                self.run.timers.add(until, Timer::Retry(id));
+            }
             order.push((read.seq, id));
             found.push((
                 id,
@@ -249,6 +333,8 @@ impl Reading<'_> {
                     fan,
                     attempts: read.attempts,
                     yields: read.yields,
+                    failures: read.failures,
+                    waits,
                     previous: NOBODY,
                     next: NOBODY,
                 },
@@ -286,8 +372,12 @@ impl Reading<'_> {
         if let Some(pool) = self.plan.steps[invocation.step as usize].pool {
             let pool = &mut run.flows[0].pools[pool as usize];
             match state {
-                State::Waiting | State::Withdrawn => pool.backlog.push_back(id),
+                State::Waiting | State::Withdrawn => {
+                    pool.backlog.push_back(id);
+                    run.lined += u32::from(state == State::Waiting);
+                }
                 State::Running | State::Aborted => pool.running += 1,
+                State::Delayed(_) => {}
             }
         }
         if scope != ROOT {

@@ -20,13 +20,19 @@ impl Run {
         if self.restored {
             self.call_again(out);
         }
+        if !self.timers.is_empty() {
+            self.fire(out);
+        }
         while !self.over {
             if out.enough() {
                 self.more = true;
                 return;
             }
             let Some(&Queued { commit, what, place }) = self.queue.front() else {
-                if self.live > 0 || !self.settle_quiet(out) {
+                if self.live > 0 || self.asked > 0 {
+                    return self.wait_for_answers(out);
+                }
+                if !self.settle_quiet(out) {
                     return;
                 }
                 continue;
@@ -53,6 +59,9 @@ impl Run {
             }
             flow = self.scopes.get(place.scope).map_or(0, |scope| scope.flow);
         }
+        if self.observed {
+            out.push(CMD_ROUTED, slot as i32, NONE, NONE);
+        }
         // One plain step: it takes over what the queue holds.
         if let Some(step) = self.flows[flow].plan.only(ty) {
             self.invoke(flow, step, place, Input::One(slot), out);
@@ -69,6 +78,13 @@ impl Run {
     #[inline]
     fn route_to_several(&mut self, flow: usize, ty: TypeId, slot: Slot, from: StepId, place: Place, out: &mut Output<'_>) {
         let plan = self.flows[flow].plan.clone();
+        if plan.request == Some(ty) {
+            // What the queue held goes over to the request: the payload, and a life in its branch.
+            return self.ask(slot, place, out);
+        }
+        if plan.failed == Some(ty) {
+            self.failures.insert(slot);
+        }
         // The queue holds the event once; so does each step that takes it.
         let mut taken = false;
         // Collects that have enough by it. They end their fan-outs when all others have it too.
@@ -129,11 +145,19 @@ impl Run {
         }
         if self.flows[0].plan.external.is_empty() {
             self.fail(self.stalled(), NOBODY, NONE, out);
-        } else if !self.idle {
-            self.idle = true;
+        } else {
             out.push(CMD_WAITING, NONE, NONE, NONE);
             self.rest();
         }
         false
+    }
+
+    /// Nothing is queued. The run waits if all that goes on in it waits for answers, or for the places of what does.
+    #[inline]
+    fn wait_for_answers(&mut self, out: &mut Output<'_>) {
+        if self.asked + self.asking > 0 && self.live - self.lined == self.asking {
+            out.push(CMD_WAITING, NONE, NONE, NONE);
+            self.rest();
+        }
     }
 }

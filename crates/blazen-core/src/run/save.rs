@@ -3,14 +3,16 @@
 
 use std::borrow::Cow;
 
-use super::entries::{CollectEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RunEntry, ScopeEntry, place_of};
-use super::settle::{Input, State};
+use super::entries::{CollectEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RequestEntry, RunEntry, ScopeEntry, place_of};
+use super::request::Waits;
+use super::settle::{Input, Invocation, State};
+use super::timer::NEVER;
 use super::{NOBODY, Place, Run, Slot, What};
 use crate::bits::Bits;
 use crate::error::CoreError;
 use crate::json::{Fields, Wrong, list, number, small, text};
 use crate::plan::StepId;
-use crate::snapshot::{Builder, Header};
+use crate::snapshot::{Builder, Header, WAITS};
 
 /// By the key of what holds them: the lengths of pieces of a blob, one after the other.
 pub type Bytes<'a> = Vec<(Cow<'a, str>, Vec<u32>)>;
@@ -89,7 +91,14 @@ impl<'a> Document<'a> {
 impl Run {
     /// The run in a snapshot's binary form. It stands between two exchanges, and the host has fetched all commands.
     pub fn save(&self, document: &str, blob: &[u8]) -> Result<Vec<u8>, CoreError> {
-        if !self.staged.is_empty() || !self.spill.is_empty() || !self.next_keys.is_empty() || self.next_id.is_some() || self.over {
+        if !self.staged.is_empty()
+            || !self.spill.is_empty()
+            || !self.next_keys.is_empty()
+            || self.next_id.is_some()
+            || self.next_until.is_some()
+            || self.next_random.is_some()
+            || self.over
+        {
             return Err(CoreError::internal("a run cannot be stored in the middle of an exchange"));
         }
         let document = Document::read(document)
@@ -97,7 +106,7 @@ impl Run {
         let mut builder = Builder::omitting(document.omit.clone());
         let plan = &self.flows[0].plan;
         let header = Header {
-            features: Vec::new(),
+            features: self.features(),
             workflow: plan.name.clone(),
             version: plan.version,
             run_id: document.run_id.clone(),
@@ -109,6 +118,15 @@ impl Run {
         self.save_events(&document, &mut builder)?;
         add_bytes(&document.host.bytes, blob, &mut builder)?;
         Ok(builder.finish(&header))
+    }
+
+    /// What a reader must know of beside the format itself.
+    fn features(&self) -> Vec<String> {
+        let waits = |invocation: &Invocation| {
+            matches!(invocation.state, State::Delayed(_)) || invocation.failures > 0 || invocation.waits.is_some()
+        };
+        let any = self.requests.len() > 0 || self.invocations.iter().any(|(_, invocation)| waits(invocation));
+        if any { vec![WAITS.to_owned()] } else { Vec::new() }
     }
 
     fn name(&self, step: StepId) -> Cow<'_, str> {
@@ -142,18 +160,33 @@ impl Run {
                 Input::Set(_) if invocation.state == State::Withdrawn => (None, None),
                 Input::Set(slots) => (None, Some(slots.clone())),
             };
+            let until = if let State::Delayed(until) = invocation.state { Some(until) } else { None };
+            let waits = invocation.waits.as_deref();
             let entry = InvocationEntry {
                 seq: invocation.seq,
                 step: self.name(invocation.step),
-                state: invocation.state,
+                state: if until.is_some() { State::Delayed(0) } else { invocation.state },
                 attempts: if builder.keeps("attempts") { invocation.attempts.saturating_sub(unbegun) } else { 0 },
                 event,
                 events,
                 place: place_of(invocation.place),
                 fan: (invocation.fan != NOBODY && builder.keeps("fan")).then_some(invocation.fan),
                 yields: if builder.keeps("yields") { invocation.yields } else { 0 },
+                failures: if builder.keeps("failures") { invocation.failures } else { 0 },
+                until,
+                sleeps: waits.filter(|_| builder.keeps("sleeps")).map_or_else(Vec::new, |Waits { sleeps, .. }| sleeps.clone()),
+                requests: waits.map_or_else(Vec::new, |Waits { requests, .. }| requests.clone()),
             };
             builder.numbered("invocation", u64::from(id), &entry);
+        }
+        for (id, request) in self.requests.iter() {
+            let entry = RequestEntry {
+                state: request.state,
+                event: request.slot,
+                place: place_of(request.place),
+                until: (request.until != NEVER && builder.keeps("until")).then_some(request.until),
+            };
+            builder.numbered("request", u64::from(id), &entry);
         }
         for (id, scope) in self.scopes.iter().filter(|(_, scope)| scope.opener != NOBODY) {
             let collects = &flow.plan.steps[scope.opener as usize].collects;

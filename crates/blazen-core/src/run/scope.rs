@@ -1,6 +1,9 @@
 //! Fan-outs: a tree of scopes. What descends from a branch belongs to it; a scope with nothing live in it is over.
 
+use std::collections::BTreeSet;
+
 use super::collect::Gathered;
+use super::request::RequestId;
 use super::{InvocationId, NOBODY, Place, Queued, ROOT, Run, ScopeId, What};
 use crate::frame::Output;
 use crate::plan::StepId;
@@ -33,6 +36,8 @@ pub struct Scope {
     pub generator: InvocationId,
     pub invocations: InvocationId,
     pub children: ScopeId,
+    /// Requests in it that are pending.
+    pub asked: BTreeSet<RequestId>,
     pub previous: ScopeId,
     pub next: ScopeId,
     /// What each collect of its opener has gathered.
@@ -54,6 +59,7 @@ impl Scope {
             generator: NOBODY,
             invocations: NOBODY,
             children: NOBODY,
+            asked: BTreeSet::new(),
             previous: NOBODY,
             next: NOBODY,
             gathered: Vec::new(),
@@ -203,6 +209,8 @@ impl Run {
             scope.held += 1;
             let mut invocation = std::mem::replace(&mut scope.invocations, NOBODY);
             let generator = scope.generator;
+            let asked = std::mem::take(&mut scope.asked);
+            scope.live -= asked.len() as u32;
             let mut child = scope.children;
             while let Some(found) = self.scopes.get(child) {
                 scopes.push(child);
@@ -214,6 +222,9 @@ impl Run {
                     scope.live -= 1;
                 }
                 invocation = next;
+            }
+            for request in asked {
+                self.withdraw_request(request, out);
             }
             // What feeds the fan-out stands outside of it; nobody wants what it would still give.
             if id == top && generator != NOBODY {

@@ -1,5 +1,7 @@
 //! Invocations: their start, what they emit, and their end.
 
+use super::request::Waits;
+use super::timer::{Time, Timer};
 use super::{InvocationId, NOBODY, Place, ROOT, Run, ScopeId, Slot, Staged};
 use crate::error::CoreError;
 use crate::frame::{NONE, Output};
@@ -16,6 +18,8 @@ pub enum State {
     Aborted,
     /// As Aborted, before it began.
     Withdrawn,
+    /// It has failed, and is tried again at this time.
+    Delayed(Time),
 }
 
 pub enum Input {
@@ -37,6 +41,9 @@ pub struct Invocation {
     pub attempts: u32,
     /// How many events its generator has yielded and committed.
     pub yields: u32,
+    /// How often it has failed: what counts for its retry policy.
+    pub failures: u32,
+    pub waits: Option<Box<Waits>>,
     // Neighbours among the invocations of its fan-out.
     pub previous: InvocationId,
     pub next: InvocationId,
@@ -45,6 +52,13 @@ pub struct Invocation {
 pub const OK: i32 = 0;
 const FAILED: i32 = 1;
 const BAD_RETURN: i32 = 2;
+/// Failed, and the step's `retryOn` does not want it tried again.
+const FAILED_FOR_GOOD: i32 = 3;
+
+/// Of an Abort: what the invocation was doing.
+const RUNNING: i32 = 0;
+const STORED: i32 = 1;
+const DELAYED: i32 = 2;
 
 impl Run {
     /// Calls a step, or lets it wait for a place.
@@ -64,6 +78,8 @@ impl Run {
             fan: NOBODY,
             attempts: 1,
             yields: 0,
+            failures: 0,
+            waits: None,
             previous: NOBODY,
             next: NOBODY,
         });
@@ -71,24 +87,35 @@ impl Run {
         if place.scope != ROOT {
             self.enter(place.scope, id);
         }
-        if let Some(pool) = pool {
-            let limit = self.flows[flow].plan.limits[pool as usize];
-            let pool = &mut self.flows[flow].pools[pool as usize];
-            if pool.running >= limit {
-                pool.backlog.push_back(id);
-                if let Some(invocation) = self.invocations.get_mut(id) {
-                    invocation.state = State::Waiting;
-                    invocation.attempts = 0;
-                }
-                return;
+        if pool.is_some() && !self.take_place(flow, step, id) {
+            if let Some(invocation) = self.invocations.get_mut(id) {
+                invocation.attempts = 0;
             }
-            pool.running += 1;
+            return;
         }
         if let Some(slot) = one {
             self.announce(seq, 1, out);
             return out.push(CMD_INVOKE, id as i32, step as i32, slot as i32);
         }
         self.call(id, out);
+    }
+
+    /// A place in the step's pool, if it has one; else the invocation stands in line for it.
+    #[inline]
+    pub(super) fn take_place(&mut self, flow: usize, step: StepId, id: InvocationId) -> bool {
+        let Some(pool) = self.flows[flow].plan.steps[step as usize].pool else { return true };
+        let limit = self.flows[flow].plan.limits[pool as usize];
+        let pool = &mut self.flows[flow].pools[pool as usize];
+        if pool.running < limit {
+            pool.running += 1;
+            return true;
+        }
+        pool.backlog.push_back(id);
+        self.lined += 1;
+        if let Some(invocation) = self.invocations.get_mut(id) {
+            invocation.state = State::Waiting;
+        }
+        false
     }
 
     /// The host numbers the invocations as they are called; it is told of any other number or attempt than the next first.
@@ -110,14 +137,10 @@ impl Run {
         for (_, id) in unsettled {
             let Some(invocation) = self.invocations.get_mut(id) else { continue };
             if invocation.state == State::Aborted {
-                out.push(CMD_ABORT, id as i32, 1, NONE);
+                out.push(CMD_ABORT, id as i32, STORED, NONE);
                 continue;
             }
             invocation.attempts += 1;
-            let yields = invocation.yields;
-            if yields > 0 {
-                out.push(CMD_YIELDED, yields as i32, NONE, NONE);
-            }
             self.call(id, out);
         }
         // Limits may be higher than they were.
@@ -134,9 +157,12 @@ impl Run {
     }
 
     #[inline]
-    fn call(&mut self, id: InvocationId, out: &mut Output<'_>) {
+    pub(super) fn call(&mut self, id: InvocationId, out: &mut Output<'_>) {
         let Some(invocation) = self.invocations.get(id) else { return };
-        let (seq, attempts) = (invocation.seq, invocation.attempts);
+        let (seq, attempts, yields) = (invocation.seq, invocation.attempts, invocation.yields);
+        if yields > 0 {
+            out.push(CMD_YIELDED, yields as i32, NONE, NONE);
+        }
         self.announce(seq, attempts, out);
         let Some(invocation) = self.invocations.get(id) else { return };
         let slot = match &invocation.input {
@@ -152,7 +178,7 @@ impl Run {
     }
 
     #[inline]
-    fn running(&self, id: InvocationId) -> Result<&Invocation, CoreError> {
+    pub(super) fn running(&self, id: InvocationId) -> Result<&Invocation, CoreError> {
         match self.invocations.get(id) {
             Some(invocation) if matches!(invocation.state, State::Running | State::Aborted) => Ok(invocation),
             _ => Err(CoreError::internal(format!("invocation {id} is not running"))),
@@ -257,16 +283,30 @@ impl Run {
             self.drop_staged(id, out);
             self.hold(error as u32)?;
             if !aborted {
-                let step = self.running(id)?.step;
-                let failure = match outcome {
-                    FAILED => CoreError::new(ERR_STEP, "the step failed"),
-                    BAD_RETURN => CoreError::new(ERR_STEP_RETURN, "the step returned what is no event"),
+                match outcome {
+                    FAILED if self.retry(id, out) => {
+                        self.release(error as u32, out);
+                        return Ok(());
+                    }
+                    FAILED | FAILED_FOR_GOOD => {
+                        let Invocation { step, place, input, attempts, .. } = self.running(id)?;
+                        let (step, place, inputs, attempts) = (*step, *place, input.slots(), *attempts);
+                        self.fail_step(step, place, &inputs, attempts, error as u32, out);
+                        if self.over {
+                            return Ok(());
+                        }
+                    }
+                    BAD_RETURN => {
+                        let step = self.running(id)?.step;
+                        self.fail(CoreError::new(ERR_STEP_RETURN, "the step returned what is no event"), step, error, out);
+                        return Ok(());
+                    }
                     _ => return Err(CoreError::internal(format!("there is no outcome {outcome}"))),
-                };
-                self.fail(failure, step, error, out);
-                return Ok(());
+                }
+            } else {
+                self.release(error as u32, out);
             }
-            self.release(error as u32, out);
+            self.next_random = None;
         }
         self.leave_running(id, aborted, out);
         Ok(())
@@ -290,11 +330,11 @@ impl Run {
             self.exit(id);
             self.live -= 1;
         }
-        let Some(invocation) = self.invocations.remove(id) else { return };
-        match invocation.input {
-            Input::One(slot) => self.release(slot, out),
-            Input::Set(slots) => slots.into_iter().for_each(|slot| self.release(slot, out)),
+        if self.invocations.get(id).is_some_and(|invocation| invocation.waits.is_some()) {
+            self.drop_waits(id, out);
         }
+        let Some(invocation) = self.invocations.remove(id) else { return };
+        self.release_input(invocation.input, out);
         if invocation.fan != NOBODY {
             self.leave_generator(invocation.fan);
         }
@@ -309,7 +349,7 @@ impl Run {
 
     /// A place in a pool is free: the next that waits takes it.
     #[inline]
-    fn next_of(&mut self, flow: usize, pool: u32, out: &mut Output<'_>) {
+    pub(super) fn next_of(&mut self, flow: usize, pool: u32, out: &mut Output<'_>) {
         // A run that was stored may have more places taken than its plan has now.
         if self.flows[flow].pools[pool as usize].running > self.flows[flow].plan.limits[pool as usize] {
             self.flows[flow].pools[pool as usize].running -= 1;
@@ -323,29 +363,46 @@ impl Run {
             }
             invocation.state = State::Running;
             invocation.attempts += 1;
+            self.lined -= 1;
             return self.call(id, out);
         }
         self.flows[flow].pools[pool as usize].running -= 1;
     }
 
+    fn release_input(&mut self, input: Input, out: &mut Output<'_>) {
+        match input {
+            Input::One(slot) => self.release(slot, out),
+            Input::Set(slots) => slots.into_iter().for_each(|slot| self.release(slot, out)),
+        }
+    }
+
     /// Its fan-out is over: a running invocation is told so, one that waits never begins.
     pub(super) fn abort(&mut self, id: InvocationId, out: &mut Output<'_>) {
+        self.drop_waits(id, out);
         let Some(invocation) = self.invocations.get_mut(id) else { return };
         let fan = std::mem::replace(&mut invocation.fan, NOBODY);
         self.live -= 1;
         invocation.place = Place { scope: ROOT, branch: 0 };
         invocation.previous = NOBODY;
         invocation.next = NOBODY;
-        if invocation.state == State::Waiting {
-            invocation.state = State::Withdrawn;
-            let input = std::mem::replace(&mut invocation.input, Input::Set(Vec::new()));
-            match input {
-                Input::One(slot) => self.release(slot, out),
-                Input::Set(slots) => slots.into_iter().for_each(|slot| self.release(slot, out)),
+        match invocation.state {
+            State::Waiting => {
+                invocation.state = State::Withdrawn;
+                self.lined -= 1;
+                let input = std::mem::replace(&mut invocation.input, Input::Set(Vec::new()));
+                self.release_input(input, out);
             }
-        } else {
-            invocation.state = State::Aborted;
-            out.push(CMD_ABORT, id as i32, 0, NONE);
+            State::Delayed(until) => {
+                self.timers.remove(until, Timer::Retry(id));
+                out.push(CMD_ABORT, id as i32, DELAYED, NONE);
+                if let Some(invocation) = self.invocations.remove(id) {
+                    self.release_input(invocation.input, out);
+                }
+            }
+            _ => {
+                invocation.state = State::Aborted;
+                out.push(CMD_ABORT, id as i32, RUNNING, NONE);
+            }
         }
         if fan != NOBODY {
             self.leave_generator(fan);

@@ -1,6 +1,7 @@
 //! Two runs compared, member by member: so a run that went through a snapshot shows what the snapshot has lost.
 
 use super::collect::{Gathered, Given};
+use super::request::Request;
 use super::scope::Scope;
 use super::settle::{Input, Invocation, State};
 use super::{Flow, Run, What};
@@ -28,12 +29,16 @@ impl Run {
             scopes,
             queue,
             invocations,
+            requests,
+            timers: _,
             slots,
             staged: _,
             keys: _,
             next_keys: _,
             sent,
             next_id: _,
+            next_until: _,
+            next_random: _,
             commit: _,
             durable: _,
             next_seq,
@@ -44,7 +49,11 @@ impl Run {
             restored: _,
             paused: _,
             live,
-            idle: _,
+            lined,
+            asking: _,
+            asked,
+            failures: _,
+            observed: _,
             over: _,
             more: _,
             failure: _,
@@ -57,7 +66,8 @@ impl Run {
             "scope": scopes.len(), restored.scopes.len();
             "sent": sent.len(), restored.sent.len();
             "sent": (*sent == restored.sent), true;
-            "invocation": live, &restored.live;
+            "invocation": (live, lined), (&restored.live, &restored.lined);
+            "request": (requests.len(), asked), (restored.requests.len(), &restored.asked);
         }
         let entry = |what: What| match what {
             What::Event { ty, slot, from } => (ty, slot, from),
@@ -70,6 +80,10 @@ impl Run {
             differs! { "invocation": id, other; }
             invocation(a, b, u32::from(unbegun.contains(id)))
         });
+        let request = requests.iter().zip(restored.requests.iter()).find_map(|((id, a), (other, b))| {
+            differs! { "request": id, other; }
+            request(a, b)
+        });
         let flow = flows.iter().zip(&restored.flows).find_map(|(a, b)| flow(a, b));
         let scope = scopes.iter().zip(restored.scopes.iter()).find_map(|((id, a), (other, b))| {
             differs! { "scope": id, other; }
@@ -77,12 +91,12 @@ impl Run {
         });
         let held = |slots: &[u32]| slots.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
         let (mine, its) = (&slots[..held(slots)], &restored.slots[..held(&restored.slots)]);
-        invocation.or(flow).or(scope).or_else(|| (mine != its).then_some("event"))
+        invocation.or(request).or(flow).or(scope).or_else(|| (mine != its).then_some("event"))
     }
 }
 
 fn invocation(a: &Invocation, b: &Invocation, unbegun: u32) -> Difference {
-    let Invocation { seq, step, flow, place, input, state, fan, attempts, yields, previous, next } = a;
+    let Invocation { seq, step, flow, place, input, state, fan, attempts, yields, failures, waits, previous, next } = a;
     let slots = |input: &Input| match input {
         Input::One(slot) => vec![*slot],
         Input::Set(slots) => slots.clone(),
@@ -90,10 +104,23 @@ fn invocation(a: &Invocation, b: &Invocation, unbegun: u32) -> Difference {
     differs! {
         "attempts": attempts.saturating_sub(unbegun), b.attempts;
         "yields": *yields, b.yields;
+        "failures": *failures, b.failures;
+        "sleeps": waits.as_ref().map(|waits| &waits.sleeps), b.waits.as_ref().map(|waits| &waits.sleeps);
+        "requests": waits.as_ref().map(|waits| &waits.requests), b.waits.as_ref().map(|waits| &waits.requests);
         "fan": *fan, b.fan;
         "invocation": (*seq, *step, *flow, *place, *state), (b.seq, b.step, b.flow, b.place, b.state);
         "invocation": (*previous, *next), (b.previous, b.next);
         "invocation": if *state == State::Withdrawn { Vec::new() } else { slots(input) }, slots(&b.input);
+    }
+    None
+}
+
+fn request(a: &Request, b: &Request) -> Difference {
+    // Whether the present attempt awaits it ends with the attempt.
+    let Request { slot, place, by, state, until, awaited: _ } = a;
+    differs! {
+        "until": *until, b.until;
+        "request": (*slot, *place, *by, *state), (b.slot, b.place, b.by, b.state);
     }
     None
 }
@@ -112,6 +139,7 @@ fn scope(a: &Scope, b: &Scope) -> Difference {
         generator,
         invocations,
         children,
+        asked,
         previous,
         next,
         gathered: all,
@@ -121,6 +149,7 @@ fn scope(a: &Scope, b: &Scope) -> Difference {
         "fan": *generator, b.generator;
         "scope": (*flow, *opener, *place, *depth, *opened, *state), (b.flow, b.opener, b.place, b.depth, b.opened, b.state);
         "scope": (*live, *held), (b.live, b.held);
+        "request": asked, &b.asked;
         "scope": (*invocations, *children), (b.invocations, b.children);
     }
     // Neighbours of a scope that has left its parent's list mean nothing.

@@ -11,7 +11,7 @@ use crate::run::{CollectEntry, Entry, GivenEntry, HostEntries, InvocationEntry, 
 const DEEPEST: usize = 1000;
 
 /// Sections that are the core's own.
-const OWN: &[&str] = &["run", "queue", "invocation", "scope", "join", "collect", "given"];
+const OWN: &[&str] = &["run", "queue", "invocation", "scope", "join", "collect", "given", "request"];
 
 fn section(key: &str) -> &str {
     key.split('/').next().unwrap_or_default()
@@ -115,7 +115,7 @@ pub fn upgrade(snapshot: Snapshot<'_>, text: &str, blob: &[u8]) -> Result<Vec<u8
                 let read = GivenEntry::read(key, text)?;
                 builder.named(&format!("given/{}", now(key.split_once('/').map_or("", |(_, name)| name))), &read);
             }
-            "run" => builder.raw(key, text),
+            "run" | "request" => builder.raw(key, text),
             _ => {}
         }
     }

@@ -274,6 +274,7 @@ impl<'a> Host<'a> {
         let commands = exchange(&mut self.core, &mut self.buffer, &mut self.run, &frames)
             .unwrap_or_else(|error| panic!("{error}: {}", self.core.last_error()));
         let mut set = Vec::new();
+        self.waiting = false;
         for &[tag, a, b, c] in &commands {
             assert!(!self.over, "a command after the end");
             match tag {
@@ -296,7 +297,8 @@ impl<'a> Host<'a> {
                     assert!(!std::mem::replace(&mut call.aborted, true), "{a} is aborted twice");
                 }
                 CMD_WAITING => {
-                    assert!(self.workflow.external && !std::mem::replace(&mut self.waiting, true));
+                    assert!(self.workflow.external);
+                    self.waiting = true;
                 }
                 CMD_FINISH => {
                     assert_eq!(self.events[&a], STOP);

@@ -58,8 +58,19 @@ pub fn exchange(core: &mut Core, handle: &mut i32, frames: &[[i32; 4]], names: &
                 CMD_INVOKE => format!("Invoke {a} {} {c}", names.steps[b as usize]),
                 CMD_RELEASE => format!("Release {a}"),
                 CMD_PUBLISH => format!("Publish {a}"),
+                CMD_ABORT if b == 2 => format!("Abort {a} delayed"),
                 CMD_ABORT => format!("Abort {a}"),
                 CMD_WAITING => "Waiting".to_owned(),
+                CMD_ASKED => format!("Asked {a} {} {c}", slot(b)),
+                CMD_ANSWERED => format!("Answered {a} {b} {c}"),
+                CMD_EXPIRED => format!("Expired {a} {b} {c}"),
+                CMD_WOKEN => format!("Woken {a} {b}"),
+                CMD_WITHDRAWN => format!("Withdrawn {a}"),
+                CMD_DELAYED => format!("Delayed {a} {} {c}", names.steps[b as usize]),
+                CMD_FAILED => format!("Failed {a} {} {c} [{}]", names.steps[b as usize], std::mem::take(&mut set).join(",")),
+                CMD_ALARM if a == NONE => "Alarm -".to_owned(),
+                CMD_ALARM => format!("Alarm {}", (i64::from(a) << 30) + i64::from(b)),
+                CMD_ROUTED => format!("Routed {a}"),
                 CMD_FINISH => format!("Finish {a}"),
                 CMD_FAIL => format!("Fail {} {} {}", code(a), names.steps.get(b as usize).map_or("-", String::as_str), slot(c)),
                 _ => return Err(format!("unknown command {tag}")),
@@ -84,6 +95,7 @@ impl Names {
         let mut types = Types::default();
         types.id("StartEvent");
         types.id("StopEvent");
+        types.id("InputRequestEvent");
         let external: Vec<i32> =
             definition["external"].as_array().into_iter().flatten().map(|name| types.id(name.as_str().unwrap())).collect();
         let mut steps = Vec::new();
@@ -107,6 +119,8 @@ impl Names {
             None | Some(&"-") => NONE,
             Some(word) => word.parse().unwrap_or_else(|_| panic!("no number in \"{line}\" at {at}")),
         };
+        let time = |at: usize| words[at].parse::<i64>().unwrap();
+        let (high, low) = (|at| (time(at) >> 30) as i32, |at| (time(at) & 0x3fff_ffff) as i32);
         let ty = |at: usize| self.types.get(&full(words[at])).copied().unwrap_or(self.types.len() as i32);
         let step = |name: &str| self.steps.iter().position(|step| step == name).unwrap() as i32;
         match words[0] {
@@ -115,14 +129,24 @@ impl Names {
             "Send" => [IN_SEND, number(1), ty(2), number(3)],
             "Fan" => [IN_FAN, number(1), NONE, NONE],
             "Yield" => [IN_COMMIT, number(1), 1, NONE],
-            "Settle" => {
-                [IN_SETTLE, number(1), ["ok", "failed", "bad"].iter().position(|outcome| *outcome == words[2]).unwrap() as i32, number(3)]
-            }
+            "Settle" => [
+                IN_SETTLE,
+                number(1),
+                ["ok", "failed", "bad", "final"].iter().position(|outcome| *outcome == words[2]).unwrap() as i32,
+                number(3),
+            ],
             "Id" => [IN_ID, number(1), NONE, NONE],
             "External" => [IN_EXTERNAL, ty(1), number(2), NONE],
             "Key" => [IN_KEY, step(words[1]), number(2), number(3)],
             "Pause" => [IN_PAUSE, number(1), NONE, NONE],
             "Keyed" => [IN_KEYED, number(1), NONE, NONE],
+            "Tick" => [IN_TICK, high(1), low(1), NONE],
+            "Until" => [IN_UNTIL, high(1), low(1), NONE],
+            "Sleep" => [IN_SLEEP, number(1), number(2), NONE],
+            "Ask" => [IN_ASK, number(1), number(2), number(3)],
+            "Respond" => [IN_RESPOND, number(1), ty(2), number(3)],
+            "Random" => [IN_RANDOM, number(1), NONE, NONE],
+            "Observe" => [IN_OBSERVE, number(1), NONE, NONE],
             "Cancel" => [IN_CANCEL, NONE, NONE, NONE],
             _ => panic!("unknown line \"{line}\""),
         }
@@ -153,7 +177,7 @@ impl Types {
 /// The short names of the engine's own events stand for the full ones; `?` marks a type that no definition has.
 pub fn full(name: &str) -> String {
     match name {
-        "StartEvent" | "StopEvent" => format!("blazen::{name}"),
+        "StartEvent" | "StopEvent" | "InputRequestEvent" | "InputResponseEvent" | "StepFailedEvent" => format!("blazen::{name}"),
         _ => name.trim_start_matches('?').to_owned(),
     }
 }

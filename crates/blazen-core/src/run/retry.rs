@@ -1,0 +1,85 @@
+//! What becomes of an invocation that has failed: it is tried again after a delay, or its failure goes on as an event.
+
+use super::settle::{Input, State};
+use super::timer::{NEVER, Timer};
+use super::{InvocationId, NOBODY, Place, Run, Slot};
+use crate::error::CoreError;
+use crate::frame::{NONE, Output};
+use crate::generated::*;
+use crate::plan::{Retry, StepId};
+
+/// Randomness comes in so many bits.
+const RANDOM: u32 = 30;
+const MILLION: u128 = 1_000_000;
+
+impl Retry {
+    /// Milliseconds to wait after so many failures.
+    fn delay(&self, failures: u32, random: u32) -> u64 {
+        let doubled = if self.exponential { failures - 1 } else { 0 };
+        let delay = u128::from(self.initial).checked_shl(doubled.min(64)).unwrap_or(u128::MAX).min(u128::from(self.max));
+        let less = (delay * u128::from(self.jitter) * u128::from(random)) >> RANDOM;
+        (delay - less / MILLION) as u64
+    }
+}
+
+impl Run {
+    /// An attempt has failed: the invocation waits until it is tried again, without its place. False if it was the last.
+    pub(super) fn retry(&mut self, id: InvocationId, out: &mut Output<'_>) -> bool {
+        let random = self.next_random.take().unwrap_or(0);
+        let now = self.timers.now();
+        let Some(invocation) = self.invocations.get_mut(id) else { return false };
+        let (flow, step) = (invocation.flow, invocation.step);
+        let plan = &self.flows[flow].plan.steps[step as usize];
+        let pool = plan.pool;
+        let Some(policy) = plan.retry.as_ref().filter(|policy| invocation.failures + 1 < policy.attempts) else { return false };
+        invocation.failures += 1;
+        let until = now.saturating_add(policy.delay(invocation.failures, random)).min(NEVER);
+        invocation.state = State::Delayed(until);
+        let failures = invocation.failures;
+        self.stop_waiting(id);
+        self.timers.add(until, Timer::Retry(id));
+        out.push(CMD_DELAYED, id as i32, step as i32, failures as i32);
+        if let Some(pool) = pool {
+            self.next_of(flow, pool, out);
+        }
+        true
+    }
+
+    /// The delay is over: the invocation gets a place, or stands in line for one.
+    pub(super) fn try_again(&mut self, id: InvocationId, out: &mut Output<'_>) {
+        let Some(invocation) = self.invocations.get_mut(id) else { return };
+        invocation.state = State::Running;
+        let (flow, step) = (invocation.flow, invocation.step);
+        if self.take_place(flow, step, id) {
+            if let Some(invocation) = self.invocations.get_mut(id) {
+                invocation.attempts += 1;
+            }
+            self.call(id, out);
+        }
+    }
+
+    /// A step has failed for good: a StepFailedEvent is routed in its branch where one is accepted, else the run fails (5.1).
+    /// The error is in `slot`, and the host makes the event of it.
+    pub(super) fn fail_step(&mut self, step: StepId, place: Place, inputs: &[Slot], attempts: u32, slot: Slot, out: &mut Output<'_>) {
+        let plan = &self.flows[0].plan;
+        let (Some(ty), false) = (plan.failed, inputs.iter().any(|input| self.failures.contains(*input))) else {
+            let error = CoreError { attempts, ..CoreError::new(ERR_STEP, "the step failed") };
+            return self.fail(error, step, slot as i32, out);
+        };
+        for input in inputs {
+            out.push(CMD_ARG, *input as i32, NONE, NONE);
+        }
+        out.push(CMD_FAILED, slot as i32, step as i32, attempts as i32);
+        self.commit += 1;
+        self.enqueue(ty, slot, NOBODY, place);
+    }
+}
+
+impl Input {
+    pub fn slots(&self) -> Vec<Slot> {
+        match self {
+            Self::One(slot) => vec![*slot],
+            Self::Set(slots) => slots.clone(),
+        }
+    }
+}
