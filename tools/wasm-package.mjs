@@ -19,6 +19,7 @@ export interface WasmCore {
   upgrade(snapshot: Uint8Array, upgrade: Uint8Array, blob: Uint8Array): Uint8Array | undefined;
   restore(plan: number, snapshot: Uint8Array): number;
   verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | undefined;
+  digest(bytes: Uint8Array): string;
 }
 `;
 

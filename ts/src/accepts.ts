@@ -96,9 +96,19 @@ export function accepting(step: string, accepts: unknown): Accepting {
   return { kind: "any", types: typeRefs(step, Array.isArray(accepts) ? accepts : [accepts]) };
 }
 
+const REQUEST = longName("InputRequestEvent");
+
 export function typeRefs(step: string, given: readonly unknown[]): TypeRef[] {
   if (given.length === 0) throw new DefinitionError(`Step "${step}" accepts no event. Name at least one event class.`, { step });
-  return given.map((one) => typeRef(`Step "${step}"`, one, step));
+  return given.map((one) => {
+    const ref = typeRef(`Step "${step}"`, one, step);
+    if (ref.name === REQUEST)
+      throw new DefinitionError(
+        `Step "${step}" accepts InputRequestEvent, but requests wait for handler.respond and come to no step. Accept the class of the answer.`,
+        { step },
+      );
+    return ref;
+  });
 }
 
 /** The type that a class or a name stands for. */

@@ -1,5 +1,6 @@
 import { exchange, frame, handle, NONE, use } from "./buffer";
 import { attach } from "./cancel";
+import type { Clock } from "./clock";
 import { Attempt } from "./context";
 import { fromHost } from "./dispatch";
 import { development } from "./environment";
@@ -7,10 +8,12 @@ import { DefinitionError } from "./errors";
 import type { Event } from "./event";
 import { IN_START } from "./generated/tables";
 import type { RunOptions } from "./handler";
+import { limitRun } from "./limits";
 import { memoryOf } from "./memory";
 import type { Plan } from "./plan";
 import { Run } from "./run";
 import { sessionOf } from "./session";
+import { timersOf } from "./timers";
 import { describe, isPlainObject, isWellFormed } from "./values";
 
 /**
@@ -29,22 +32,28 @@ export function checkOptions(workflow: string, options: unknown): void {
     throw new DefinitionError(`Workflow "${workflow}": ${why}`);
   };
   if (!isPlainObject(options)) return refuse(`the options of a run are an object, not ${describe(options)}.`);
-  const { runId, signal, session, ...unknown } = options;
+  const { runId, signal, session, clock, ...unknown } = options;
   const extra = Object.keys(unknown)[0];
-  if (extra !== undefined) refuse(`a run has no option "${extra}". Known: runId, signal, session.`);
+  if (extra !== undefined) refuse(`a run has no option "${extra}". Known: runId, signal, session, clock.`);
   if (runId !== undefined && (typeof runId !== "string" || runId === "" || !isWellFormed(runId)))
     refuse(`"runId" is a non-empty string of well-formed Unicode, not ${describe(runId)}.`);
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse(`"signal" is an AbortSignal, not ${describe(signal)}.`);
+  if (clock !== undefined && (typeof (clock as Clock)?.now !== "function" || typeof (clock as Clock).after !== "function"))
+    refuse(`"clock" has the functions now() and after(ms, callback); ${describe(clock)} has not.`);
   if (session !== undefined && !isPlainObject(session)) refuse(`"session" is an object with the session's first values by key, not ${describe(session)}.`);
 }
 
 function startRun(plan: Plan, start: Event, options: RunOptions | undefined): Run {
-  const run = new Run(plan, options?.runId);
+  const run = new Run(plan, options?.runId, options?.clock === undefined ? undefined : timersOf(options.clock));
   if (options?.session !== undefined) for (const [key, value] of Object.entries(options.session)) sessionOf(run).set(key, value);
   attach(run, options?.signal);
   if (run.cancelling) return run;
   if (plan.memory.verify) memoryOf(run);
   use(plan.binding);
+  if (plan.timeout !== undefined) {
+    limitRun(run);
+    run.limit?.start();
+  }
   if (development) Object.freeze(start);
   frame(IN_START, plan.id, run.put(start), NONE);
   exchange(run);

@@ -1,22 +1,36 @@
 import { type Binding, renew } from "./binding/load";
+import { type InputRequestEvent, type InputResponseEvent, StepFailedEvent } from "./built-in";
+import { development } from "./environment";
 import { InternalError } from "./errors";
+import type { Event } from "./event";
 import { failure, internal, message } from "./failure";
 import {
   CMD_ABORT,
   CMD_AGAIN,
+  CMD_ALARM,
+  CMD_ANSWERED,
   CMD_ARG,
+  CMD_ASKED,
+  CMD_DELAYED,
+  CMD_EXPIRED,
   CMD_FAIL,
+  CMD_FAILED,
   CMD_FINISH,
   CMD_INVOKE,
   CMD_RELEASE,
   CMD_WAITING,
+  CMD_WITHDRAWN,
+  CMD_WOKEN,
   CMD_YIELDED,
   ERR_CANCELLED,
   IN_CLOSE,
   IN_EMIT,
   IN_SETTLE,
 } from "./generated/tables";
-import type { Run } from "./run";
+import { asked } from "./requests";
+import type { Run, Thrown } from "./run";
+import { Timer } from "./timers";
+import { answered, expired, tick, woken } from "./waits";
 
 // The layout of the shared buffer: docs/internal/boundary.md.
 const FIRST = 16;
@@ -26,6 +40,9 @@ const ROOM = 4000;
 export const NONE = -1;
 /** Not the core's: the loop settles an invocation that nobody runs. */
 export const CMD_SETTLED = 1000;
+// Of an Abort: what the invocation was doing; else it waited to be tried again.
+const RUNNING = 0;
+const STORED = 1;
 /** The handle of a run that the core has ended: what its last steps still give is dropped. */
 export const GONE = -2;
 
@@ -64,6 +81,14 @@ export function frame(tag: number, a: number, b: number, c: number): void {
   view[at + 1] = a;
   view[at + 2] = b;
   view[at + 3] = c;
+}
+
+/** A time goes in two words of so many bits. */
+const WORD = 2 ** 30;
+
+/** A frame of a time in ms since 1970. */
+export function frameTime(tag: number, ms: number): void {
+  frame(tag, Math.floor(ms / WORD), ms % WORD, NONE);
 }
 
 /** The two frames that most steps end with, an Emit and a Settle, in one go. */
@@ -115,6 +140,7 @@ export function exchange(run: Run): void {
     return;
   }
   if (run.plan.binding !== core) return poisoned(run);
+  if (run.waiting) run.goOn();
   view[0] = run.handle;
   view[1] = frames;
   frames = 0;
@@ -144,25 +170,76 @@ export function exchange(run: Run): void {
     } else if (tag === CMD_ARG) {
       run.set ??= [];
       run.set.push(run.payload(view[at + 1]!));
-    } else if (tag === CMD_ABORT) {
-      // At once, so that it commits nothing any more; its step is told in turn.
-      const invocation = view[at + 1]!;
-      // It was aborted when the run was stored: nothing of it runs here.
-      if (view[at + 2] === 1) run.push(-CMD_SETTLED, invocation, undefined);
-      else run.push(-tag, invocation, run.withdraw(invocation));
     } else if (tag === CMD_AGAIN) run.push(-tag, view[at + 3]!, view[at + 1]! * 2 ** 32 + (view[at + 2]! >>> 0));
     else if (tag === CMD_YIELDED) run.push(-tag, view[at + 1]!, undefined);
-    else if (tag === CMD_WAITING) run.push(-tag, 0, undefined);
+    else if (tag === CMD_WAITING) wait(run);
     else if (tag === CMD_FINISH) {
       run.handle = GONE;
       run.push(-tag, view[at + 1]!, undefined);
-    } else if (tag === CMD_FAIL) {
+    } else rare(run, tag, view[at + 1]!, view[at + 2]!, view[at + 3]!);
+  }
+}
+
+/** Commands that most runs never get. */
+function rare(run: Run, tag: number, a: number, b: number, c: number): void {
+  switch (tag) {
+    case CMD_FAIL:
       run.handle = GONE;
       // On Cancel the core answers that it has: there is no more to do.
-      if (view[at + 1] !== ERR_CANCELLED) run.push(-tag, 0, failure(run, core, view[at + 1]!, view[at + 2]!, view[at + 3]!));
+      if (a !== ERR_CANCELLED) run.push(-tag, 0, failure(run, core, a, b, c));
+      return;
+    case CMD_ABORT:
+      // At once, so that it commits nothing any more; its step is told in turn.
+      if (b === RUNNING) run.push(-tag, a, run.withdraw(a));
+      // It was aborted when the run was stored: nothing of it runs here.
+      else if (b === STORED) run.push(-CMD_SETTLED, a, undefined);
+      else run.delayed?.delete(a);
+      return;
+    case CMD_ALARM:
+      return setAlarm(run, a < 0 ? undefined : a * WORD + b);
+    case CMD_WOKEN:
+      return woken(run, a, b);
+    case CMD_DELAYED:
+      run.delayed ??= new Map();
+      run.delayed.set(a, b);
+      return;
+    case CMD_FAILED:
+      return failed(run, a, b, c);
+    case CMD_ASKED: {
+      const refusal = asked(run, a, b, run.payload(c) as InputRequestEvent);
+      if (refusal !== undefined) run.push(-tag, 0, refusal);
+      return;
     }
-    // CMD_PUBLISH: an unhandled event that is only for observers, of which there are none so far.
+    case CMD_ANSWERED:
+      return answered(run, a, b, run.payload(c) as InputResponseEvent);
+    case CMD_EXPIRED:
+      return expired(run, a, b, run.payload(c) as InputRequestEvent);
+    case CMD_WITHDRAWN:
+      run.requests?.forget((run.payload(a) as InputRequestEvent).id);
   }
+  // CMD_PUBLISH: an unhandled event that is only for observers, of which there are none so far.
+}
+
+/** A step has failed for good, and another is told: the event stands in the slot of the error. */
+function failed(run: Run, slot: number, stepId: number, attempts: number): void {
+  const step = run.plan.steps[stepId]!;
+  const set = run.set as Event[];
+  run.set = undefined;
+  const { error } = run.payload(slot) as Thrown;
+  const event = new StepFailedEvent({ step: step.name, event: step.gathers ? set : set[0]!, error, attempts });
+  if (development) Object.freeze(event);
+  run.replace(slot, event);
+}
+
+/** When the run's next timer is due, in ms since 1970. */
+function setAlarm(run: Run, at: number | undefined): void {
+  if (run.alarm === undefined) {
+    if (at === undefined) return;
+    run.alarm = new Timer(() => tick(run));
+  }
+  run.alarm.at = at ?? Number.POSITIVE_INFINITY;
+  run.timers.clear(run.alarm);
+  if (at !== undefined && run.pause === undefined) run.timers.set(run.alarm, at);
 }
 
 /** Runs that wait for events from outside, or are paused: nothing else would tell them that their core trapped, or free them. */
@@ -172,9 +249,10 @@ const forgotten = new FinalizationRegistry<{ binding: Binding; handle: number; r
   close(binding, handle);
 });
 
-/** A run that only waits for events from outside. */
-export function wait(run: Run): void {
+/** A run that only waits for answers and events from outside. */
+function wait(run: Run): void {
   run.waiting = true;
+  run.limit?.stop();
   track(run);
 }
 

@@ -5,13 +5,22 @@ import type { Run } from "./run";
 
 /** Nothing more starts; the run ends when its steps have settled or `grace` ms are over (5.3). */
 export function cancelRun(run: Run, reason: unknown, grace: number): Promise<CancelReport> {
-  return run.cancel(reason, grace, () => {
-    run.clear();
-    if (run.handle < 0) return;
-    frame(IN_CANCEL, 0, 0, 0);
-    exchange(run);
-    run.clear();
-  });
+  return run.cancel(reason, grace, () => dropWork(run));
+}
+
+function dropWork(run: Run): void {
+  run.clear();
+  if (run.handle < 0) return;
+  frame(IN_CANCEL, 0, 0, 0);
+  exchange(run);
+  run.clear();
+}
+
+/** Ends a run that the core would go on with. */
+export function failRun(run: Run, error: Error): void {
+  if (run.over || run.cancelling) return;
+  dropWork(run);
+  run.fail(error);
 }
 
 /** Cancels the run when the caller's signal is aborted, and leaves nothing on it. */

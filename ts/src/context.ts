@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { isStateClass } from "./codec";
 import { commitNow } from "./commit";
 import { CancelledError, DefinitionError, UnserializableError } from "./errors";
@@ -5,11 +6,14 @@ import type { Event } from "./event";
 import { type MemoryOptions, memoryOf, type RunMemory } from "./memory";
 import { once } from "./once";
 import type { PlanStep } from "./plan";
+import type { RequestOptions } from "./requests";
 import type { Run } from "./run";
 import { sendFromStep } from "./send";
 import { type SessionMap, SessionView } from "./session";
 import { type Key, type StateMap, StateView } from "./state";
+import type { Stopwatch } from "./timers";
 import { describe, isWellFormed } from "./values";
+import { checkedDate, checkedMs, requestInput, sleepUntil, Waits } from "./waits";
 
 /** What a step gets beside its event. After the attempt has ended all but its fields and reads throws CancelledError (4.6). */
 export interface Context<S extends object = Record<string, unknown>> {
@@ -53,6 +57,29 @@ export interface Context<S extends object = Record<string, unknown>> {
    * @throws CancelledError when the attempt is over
    */
   commit(options?: { id?: string }): Promise<void>;
+  /**
+   * Waits so many ms, by the wall clock: also while the run is paused, or lies in a snapshot. An attempt that runs again waits only for
+   * what is left (5.4).
+   *
+   * @param ms below 0 counts as 0
+   * @throws (as a rejection) CancelledError when the run is cancelled, or the step's fan-out is over; the attempt's end
+   * @example
+   * await ctx.sleep(7 * 24 * 3600 * 1000);
+   */
+  sleep(ms: number): Promise<void>;
+  /** The same until a time. */
+  sleepUntil(date: Date): Promise<void>;
+  /**
+   * Asks a person and waits for the answer that `handler.respond` is given (9.1). Only this step waits. When it runs again, its questions get
+   * the answers they had, in the order of its calls: guard effects before them with `ctx.once`.
+   *
+   * @param request `prompt`; `metadata` for whoever shows it; `schema` checks the answer; `timeout`: ms after which it is withdrawn
+   * @throws (as a rejection) TimeoutError; CancelledError; DefinitionError where another prompt stood at this place of the step before
+   * @example
+   * const pay = await ctx.requestInput({ prompt: "Pay 12?", schema: z.boolean() });
+   */
+  requestInput<S extends StandardSchemaV1>(request: RequestOptions & { schema: S }): Promise<StandardSchemaV1.InferOutput<S>>;
+  requestInput<R = unknown>(request: Omit<RequestOptions, "schema">): Promise<R>;
   /** Id of the run, unique over all runs unless `runId` was given. */
   readonly runId: string;
   readonly workflowName: string;
@@ -66,7 +93,7 @@ export interface Context<S extends object = Record<string, unknown>> {
 }
 
 /** What works in no context of `restore`. */
-const BY_STEPS = new Set(["sendEvent", "commit", "once"]);
+const BY_STEPS = new Set(["sendEvent", "commit", "once", "sleep", "sleepUntil", "requestInput"]);
 
 /** What only some attempts have. */
 class Own {
@@ -75,13 +102,21 @@ class Own {
   /** Its commit points that are not over yet. */
   pending: Promise<void> | undefined = undefined;
   controller: AbortController | undefined = undefined;
-  /** Why what it does is dropped. */
+  /** Why the signal is aborted. */
   reason: unknown = undefined;
+  /** What it does is dropped. */
+  dropped = false;
+  /** Its time is over, though its commit points may go on (5.2). */
+  expired = false;
+  waits: Waits | undefined = undefined;
+  limit: Stopwatch | undefined = undefined;
 
   /** The attempt has settled: what it did not commit is dropped, and it holds no resource any more. */
   end(): void {
     this.state?.end();
     this.session?.release();
+    this.limit?.stop();
+    this.waits?.end(() => this.reason ?? new CancelledError("The attempt is over, so it waits for nothing any more."));
   }
 }
 
@@ -94,6 +129,8 @@ export class Attempt implements Context {
   /** Events that a generator's earlier attempts have yielded and committed. */
   yields = 0;
   own: Own | undefined = undefined;
+  /** For how many things it waits: sleeps, answers, room in the stream. */
+  parked = 0;
 
   constructor(
     /** Its run; for one that outlives its run only what names it, so that the run can leave memory (5.5). */
@@ -186,7 +223,7 @@ export class Attempt implements Context {
    */
   alive(method: string): Run {
     const run = this.run as Run;
-    if (this.invocation >= 0 && !run.cancelling) {
+    if (this.invocation >= 0 && !run.cancelling && this.own?.expired !== true) {
       if (this.seq < 0 && BY_STEPS.has(method))
         throw new DefinitionError(`Only a step may use ctx.${method}: what restore writes is committed when all instances are restored.`, {
           runId: this.runId,
@@ -206,11 +243,13 @@ export class Attempt implements Context {
 
   /** What it does is dropped: its fan-out, its run, or the time it has is over. */
   get aborted(): boolean {
-    return this.own?.reason !== undefined;
+    return this.own?.dropped === true;
   }
   /** Its fan-out is over: so from now on, though its step is told later. Runs no user code. */
   withdraw(): void {
-    this.#own.reason ??= new CancelledError(`Workflow "${this.workflowName}": the fan-out of step "${this.stepName}" is over.`, undefined, {
+    const own = this.#own;
+    own.dropped = true;
+    own.reason ??= new CancelledError(`Workflow "${this.workflowName}": the fan-out of step "${this.stepName}" is over.`, undefined, {
       runId: this.runId,
       step: this.stepName,
     });
@@ -218,8 +257,40 @@ export class Attempt implements Context {
   /** Tells the step, for the first reason there was. */
   abort(reason?: unknown): void {
     const own = this.#own;
+    own.dropped = true;
     own.reason ??= reason;
     own.controller?.abort(own.reason);
+    own.waits?.end(() => own.reason);
+  }
+  /** Its time is over: it is dead from now on (4.6), and what it has committed stays. */
+  expire(): void {
+    this.#own.expired = true;
+  }
+  /** Tells the step so. */
+  timeOut(error: unknown): void {
+    const own = this.#own;
+    own.reason ??= error;
+    own.controller?.abort(own.reason);
+  }
+
+  waits(run: Run): Waits {
+    const own = this.#own;
+    own.waits ??= new Waits();
+    run.parked ??= new Map();
+    run.parked.set(this.invocation, this);
+    return own.waits;
+  }
+  /** It waits for something: its own time stands still (5.2). */
+  park(): void {
+    this.parked++;
+    this.own?.limit?.stop();
+  }
+  unpark(): void {
+    this.parked--;
+    if (this.parked === 0 && this.invocation >= 0 && (this.run as Run).pause?.taken !== true) this.own?.limit?.start();
+  }
+  limit(watch: Stopwatch): void {
+    this.#own.limit = watch;
   }
   /** A commit point that the attempt settles after, and fails with. */
   await(point: Promise<void>): void {
@@ -232,6 +303,19 @@ export class Attempt implements Context {
       },
       () => {},
     );
+  }
+
+  sleep(ms: number): Promise<void> {
+    const run = this.alive("sleep");
+    const wait = checkedMs(`Step "${this.stepName}", ctx.sleep`, ms);
+    return sleepUntil(this, run, run.timers.now() + wait);
+  }
+  sleepUntil(date: Date): Promise<void> {
+    const run = this.alive("sleepUntil");
+    return sleepUntil(this, run, checkedDate(`Step "${this.stepName}", ctx.sleepUntil`, date));
+  }
+  requestInput<R>(request: RequestOptions): Promise<R> {
+    return requestInput(this, this.alive("requestInput"), request) as Promise<R>;
   }
 
   get #own(): Own {

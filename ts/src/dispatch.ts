@@ -1,8 +1,10 @@
-import { CMD_SETTLED, exchange, frame, NONE, wait } from "./buffer";
+import { CMD_SETTLED, exchange, frame, NONE } from "./buffer";
+import { failRun } from "./cancel";
 import { Attempt } from "./context";
 import { kindOf } from "./emit";
 import { afterTurn } from "./environment";
-import { CMD_ABORT, CMD_AGAIN, CMD_FAIL, CMD_FINISH, CMD_WAITING, CMD_YIELDED, IN_SETTLE } from "./generated/tables";
+import { CMD_ABORT, CMD_AGAIN, CMD_ASKED, CMD_FAIL, CMD_FINISH, CMD_YIELDED, IN_SETTLE } from "./generated/tables";
+import { limitAttempt } from "./limits";
 import type { Pause } from "./pause";
 import type { Run } from "./run";
 import { FAILED, generate, settle, settleFailed } from "./settle";
@@ -118,10 +120,10 @@ function drainPaused(run: Run, pause: Pause): true {
   return true;
 }
 
-/** Whether a step runs that a drain waits for: what one whose fan-out is over does is dropped. */
+/** Whether a step runs that a drain waits for: one that is parked may take days, and what one whose fan-out is over does is dropped. */
 function commits(run: Run): boolean {
   let attempt = run.live;
-  while (attempt?.aborted) attempt = attempt.next;
+  while (attempt !== undefined && (attempt.parked > 0 || attempt.aborted)) attempt = attempt.next;
   return attempt !== undefined;
 }
 
@@ -133,7 +135,7 @@ function waits(command: number): boolean {
 function control(run: Run, command: number, subject: number, input: unknown): void {
   if (command === CMD_FINISH) run.complete((run.payload(subject) as { result?: unknown }).result);
   else if (command === CMD_FAIL) run.fail(input);
-  else if (command === CMD_WAITING) wait(run);
+  else if (command === CMD_ASKED) failRun(run, input as Error);
   else if (command === CMD_AGAIN) {
     run.nextSeq = input as number;
     run.nextAttempt = subject;
@@ -226,11 +228,13 @@ function watch(run: Run, attempt: Attempt, promise: Promise<unknown>): void {
 }
 
 function fulfilled(run: Run, attempt: Attempt, value: unknown): void {
+  if (attempt.own?.expired) return;
   settle(attempt, value);
   dispatch(run);
 }
 
 function rejected(run: Run, attempt: Attempt, error: unknown): void {
+  if (attempt.own?.expired) return;
   settleFailed(attempt, error, FAILED);
   dispatch(run);
 }
@@ -243,9 +247,11 @@ function call(run: Run, invocation: number, stepId: number, input: unknown): voi
     attempt.yields = run.nextYields;
     run.nextAttempt = 1;
     run.nextYields = 0;
+    run.delayed?.delete(invocation);
   }
   if (run.withdrawn?.delete(invocation) === true) attempt.withdraw();
   run.link(attempt);
+  if (step.timeout !== undefined) limitAttempt(attempt, run, step.timeout);
   let returned: unknown;
   busy = true;
   try {
@@ -269,11 +275,18 @@ function tellWithdrawn(run: Run, invocation: number, known: Attempt | undefined)
   let attempt = known ?? run.live;
   while (known === undefined && attempt !== undefined && attempt.invocation !== invocation) attempt = attempt.next;
   if (attempt?.invocation !== invocation) return;
-  // Whoever listens to the signal runs on this stack.
+  guarded(() => attempt!.abort());
+}
+
+/** Runs code of the user's that is no step, such as a listener of a signal: no step is called meanwhile. */
+export function guarded(call: () => void): void {
   const before = busy;
   busy = true;
-  attempt.abort();
-  busy = before;
+  try {
+    call();
+  } finally {
+    busy = before;
+  }
 }
 
 /**

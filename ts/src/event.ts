@@ -79,6 +79,10 @@ export function event(type: string, schema?: StandardSchemaV1): unknown {
 
 const builtIn = new Map<string, EventClass>();
 
+export function registerBuiltIn(made: EventClass): void {
+  builtIn.set(made.type, made);
+}
+
 /** The class of one of the engine's own events. */
 export function builtInClass(type: string): EventClass | undefined {
   return builtIn.get(type);
@@ -162,7 +166,8 @@ function validated(type: string, schema: StandardSchemaV1, payload: unknown): un
   });
 }
 
-function pathOf(path: StandardSchemaV1.Issue["path"]): string {
+/** Where in a payload an issue is. */
+export function pathOf(path: StandardSchemaV1.Issue["path"]): string {
   let text = "";
   for (const part of path ?? []) {
     const key = typeof part === "object" ? part.key : part;
@@ -200,5 +205,5 @@ export class StopEvent<R = unknown> extends StopBase {
     super(payload);
   }
 }
-builtIn.set(StartEvent.type, StartEvent as unknown as EventClass);
-builtIn.set(StopEvent.type, StopEvent);
+registerBuiltIn(StartEvent as unknown as EventClass);
+registerBuiltIn(StopEvent);

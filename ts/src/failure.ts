@@ -15,7 +15,7 @@ export function failure(run: Run, core: Binding, code: number, stepId: number, s
   const where = `Workflow "${run.plan.name}"`;
   switch (code) {
     case ERR_STEP:
-      return new StepError(`${where}: step "${step}" failed: ${subject instanceof Error ? subject.message : describe(subject)}`, 1, {
+      return new StepError(`${where}: step "${step}" failed: ${subject instanceof Error ? subject.message : describe(subject)}`, attempts(core), {
         ...details,
         cause: subject,
       });
@@ -39,6 +39,11 @@ export function failure(run: Run, core: Binding, code: number, stepId: number, s
     default:
       return internal(run, message(core.lastError()));
   }
+}
+
+/** How often the step was tried that has failed the run. */
+function attempts(core: Binding): number {
+  return (JSON.parse(core.lastError()) as { attempts?: number }).attempts ?? 1;
 }
 
 export function message(lastError: string): string {

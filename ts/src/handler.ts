@@ -1,7 +1,9 @@
 import { cancelRun } from "./cancel";
+import type { Clock } from "./clock";
 import { type CancelReport, RunOverError } from "./errors";
 import type { Event } from "./event";
 import { goOnInPlace, type PauseOptions, pauseRun, snapshotRun } from "./pause";
+import { type PendingInput, pendingInputs, respond } from "./requests";
 import type { Run, RunStatus } from "./run";
 import { sendFromOutside } from "./send";
 import type { Snapshot } from "./snapshot";
@@ -13,6 +15,8 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** Put into `ctx.session` before the first step; live values need `session: "live"` on Node (6.3). */
   session?: Record<string, unknown>;
+  /** Where time comes from. Default: the system's clock; `blazen/testing` has one that a test sets. */
+  clock?: Clock;
 }
 
 /** A run that was started: its result, and what may be said to it. `await using` cancels one that is not over. */
@@ -26,7 +30,7 @@ export class Handler<Result = unknown> implements AsyncDisposable {
   get runId(): string {
     return this.#run.runId;
   }
-  /** "waiting": nothing is left to do but for events from outside (1.8). */
+  /** "waiting": nothing is left to do but for answers (9.1) or events from outside (1.8). */
   get status(): RunStatus {
     return this.#run.status;
   }
@@ -50,6 +54,23 @@ export class Handler<Result = unknown> implements AsyncDisposable {
     if (run.over || run.cancelling)
       throw new RunOverError(`Workflow "${run.workflowName}": the run is over (${run.status}), so nothing can be sent to it.`, { runId: run.runId });
     sendFromOutside(run, event, options?.id);
+  }
+
+  /** The questions that wait for an answer, in the order in which they were asked. */
+  get pendingInputs(): readonly PendingInput[] {
+    return pendingInputs(this.#run);
+  }
+
+  /**
+   * Answers a pending request: by the payload of the event class that it names as `answer`, or by anything (9.2). The same answer twice is one.
+   *
+   * @throws (as a rejection) InvalidResponseError: it stays pending; AlreadyAnsweredError for another answer than before;
+   *   UnknownRequestError; RunOverError
+   * @example
+   * await handler.respond(handler.pendingInputs[0].id, { pay: true });
+   */
+  respond(requestId: string, response: unknown): Promise<void> {
+    return respond(this.#run, requestId, response);
   }
 
   /**

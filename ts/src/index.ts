@@ -1,5 +1,7 @@
 export { type Accepts, type All, all, type Collect, type CollectOptions, collect } from "./accepts";
 export { BlazenState, type FieldDecorator, storeBy, transient } from "./blazen-state";
+export { InputRequestEvent, InputResponseEvent, StepFailedEvent } from "./built-in";
+export type { Clock } from "./clock";
 export { type Codec, codec, type StateClass, type StateMeta } from "./codec";
 export type { Context } from "./context";
 export { type StepDecorator, step } from "./decorators";
@@ -31,7 +33,9 @@ export { CallbackFieldStore, type FieldStore } from "./field-store";
 export { Handler, type RunOptions } from "./handler";
 export type { SessionPausePolicy, SnapshotContent } from "./memory";
 export type { PauseOptions } from "./pause";
+export type { PendingInput, RequestOptions } from "./requests";
 export { type Resource, resource } from "./resource";
+export type { RetryPolicy } from "./retry";
 export type { RunStatus } from "./run";
 export type { SessionMap } from "./session";
 export { Snapshot } from "./snapshot";

@@ -3,10 +3,13 @@ import { dispatch, fromHost } from "./dispatch";
 import { DefinitionError } from "./errors";
 import { runOver } from "./failure";
 import { IN_PAUSE } from "./generated/tables";
+import { startClocks, stopClocks } from "./limits";
 import type { Run } from "./run";
 import { fetchCommands, takeSnapshot } from "./save";
 import type { Snapshot } from "./snapshot";
+import { Timer } from "./timers";
 import { describe, isPlainObject } from "./values";
+import { writeNow } from "./waits";
 
 export interface PauseOptions {
   /** "drain" (default) lets running steps settle and commit, "now" waits for nothing (7.1). */
@@ -14,9 +17,6 @@ export interface PauseOptions {
   /** Milliseconds after which a drain goes on as "now". Default: none. */
   timeout?: number;
 }
-
-/** What a timer can wait for, in ms. */
-const LONGEST = 2 ** 31 - 1;
 
 /** A pause of a run, from the call until the run goes on (7.1). */
 export class Pause {
@@ -31,9 +31,8 @@ export class Pause {
   #resolve!: (snapshot: Snapshot | Promise<Snapshot>) => void;
   #reject!: (error: unknown) => void;
   #release!: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
-  /** When the drain ends, in ms. */
-  #ends = Number.POSITIVE_INFINITY;
+  /** Of the end of the drain. */
+  readonly #timer = new Timer(() => this.take());
   #changed = false;
 
   constructor(private readonly run: Run) {
@@ -60,15 +59,10 @@ export class Pause {
 
   /** Ends the drain after so many ms, if it would not end before. */
   limit(timeout: number): void {
-    const ends = performance.now() + timeout;
-    if (this.taken || ends >= this.#ends) return;
-    this.#ends = ends;
-    clearTimeout(this.#timer);
-    this.#sleep();
-  }
-  #sleep(): void {
-    const left = Math.max(0, this.#ends - performance.now());
-    this.#timer = setTimeout(() => (left > LONGEST ? this.#sleep() : this.take()), Math.min(left, LONGEST));
+    const { timers } = this.run;
+    const ends = timers.now() + timeout;
+    if (this.taken || timeout === Number.POSITIVE_INFINITY || (this.#timer.place >= 0 && ends >= this.#timer.at)) return;
+    timers.set(this.#timer, ends);
   }
 
   /** The drain is over: this is the moment that the snapshot tells of. */
@@ -76,7 +70,8 @@ export class Pause {
     // The end of a run that its core has ended is on its way.
     if (this.taken || this.run.over || this.run.handle === GONE) return;
     this.taken = true;
-    clearTimeout(this.#timer);
+    this.run.timers.clear(this.#timer);
+    stopClocks(this.run);
     track(this.run);
     this.#take();
   }
@@ -102,7 +97,7 @@ export class Pause {
 
   /** The run goes on. */
   release(): void {
-    clearTimeout(this.#timer);
+    this.run.timers.clear(this.#timer);
     this.#release();
   }
 
@@ -132,6 +127,7 @@ function pausing(run: Run, options: PauseOptions = {}): Pause {
   if (pause === undefined) {
     pause = new Pause(run);
     run.pause = pause;
+    if (run.alarm !== undefined) run.timers.clear(run.alarm);
     fetchCommands(run);
     // What the core has said before may be that the run is over.
     dispatch(run);
@@ -156,8 +152,11 @@ export function goOnInPlace(run: Run): void {
   if (run.pause !== pause || !pause.taken) return;
   run.pause = undefined;
   if (run.begun) {
+    if (run.alarm !== undefined) writeNow(run);
     frame(IN_PAUSE, 0, 0, 0);
     exchange(run);
+    if (run.alarm !== undefined && run.alarm.place < 0 && run.alarm.at !== Number.POSITIVE_INFINITY) run.timers.set(run.alarm, run.alarm.at);
+    startClocks(run);
   }
   pause.release();
   fromHost(run);

@@ -1,10 +1,12 @@
 import type { TypeRef } from "./accepts";
 import { type Binding, binding } from "./binding/load";
 import { refresh } from "./buffer";
+import { InputRequestEvent } from "./built-in";
 import { DefinitionError, InternalError } from "./errors";
 import { type Event, type EventClass, type Kind, StartEvent, StopEvent } from "./event";
 import { ERR_DEFINITION } from "./generated/tables";
 import type { MemoryOptions } from "./memory";
+import type { Retry } from "./retry";
 import type { StepDefinition, StepFunction } from "./step";
 
 export interface WorkflowDefinition {
@@ -13,6 +15,7 @@ export interface WorkflowDefinition {
   readonly unhandled: "error" | "ignore" | "stream";
   readonly external: readonly TypeRef[];
   readonly steps: readonly StepDefinition[];
+  readonly timeout: number | undefined;
   readonly memory: MemoryOptions;
 }
 
@@ -26,6 +29,11 @@ export class PlanStep {
     readonly name: string,
     readonly run: StepFunction,
     readonly emits: ReadonlySet<string> | undefined,
+    /** Milliseconds. */
+    readonly timeout: number | undefined = undefined,
+    readonly retry: Retry | undefined = undefined,
+    /** It is called with sets of events. */
+    readonly gathers: boolean = false,
   ) {}
 }
 
@@ -50,6 +58,10 @@ export class Plan {
     /** By type id. */
     readonly keyed: readonly (readonly KeyedJoin[] | undefined)[],
     readonly external: ReadonlySet<string>,
+    /** Types that some step accepts. */
+    readonly accepted: ReadonlySet<string>,
+    /** Milliseconds that a run may take. */
+    readonly timeout: number | undefined,
     readonly memory: MemoryOptions,
   ) {}
 
@@ -85,6 +97,9 @@ export function compile(definition: WorkflowDefinition): Plan {
   };
   idOf({ name: StartEvent.type, class: StartEvent as unknown as EventClass });
   idOf({ name: StopEvent.type, class: StopEvent });
+  idOf({ name: InputRequestEvent.type, class: InputRequestEvent as unknown as EventClass });
+  if (definition.external.some(({ name }) => name === InputRequestEvent.type))
+    throw new DefinitionError(`Workflow "${definition.name}": "external" names InputRequestEvent, but only steps ask. Name the type of the answer.`);
   const external = definition.external.map(idOf);
   const keyed: KeyedJoin[][] = [];
   const accepted = definition.steps.map((step, id) => {
@@ -100,6 +115,7 @@ export function compile(definition: WorkflowDefinition): Plan {
     name: step.name,
     accepts: accepted[id],
     ...(step.pool === undefined ? {} : { limit: step.pool.limit, ...(step.pool.name === undefined ? {} : { pool: step.pool.name }) }),
+    ...(step.retry === undefined ? {} : { retry: step.retry.policy }),
     ...(step.emits === undefined ? {} : { emits: step.emits.map(idOf) }),
   }));
   const core = binding();
@@ -112,12 +128,25 @@ export function compile(definition: WorkflowDefinition): Plan {
     definition.version,
     core,
     id,
-    definition.steps.map((step, at) => new PlanStep(at, step.name, step.run, step.emits && new Set(step.emits.map(({ name }) => name)))),
+    definition.steps.map(
+      (step, at) =>
+        new PlanStep(
+          at,
+          step.name,
+          step.run,
+          step.emits && new Set(step.emits.map(({ name }) => name)),
+          step.timeout,
+          step.retry,
+          step.accepting.kind !== "any",
+        ),
+    ),
     types,
     typeIds,
     classes,
     keyed,
     new Set(definition.external.map(({ name }) => name)),
+    new Set(definition.steps.flatMap(({ accepting }) => accepting.types.map(({ name }) => name))),
+    definition.timeout,
     definition.memory,
   );
   plans.register(plan, { binding: core, id });

@@ -1,26 +1,30 @@
 import { close, cold, exchange, frame, full, NONE, use } from "./buffer";
+import { InputRequestEvent } from "./built-in";
 import { attach } from "./cancel";
 import type { Encoded, Types } from "./codec";
-import { define } from "./codec/define";
 import { goOn } from "./dispatch";
-import { development } from "./environment";
 import { DefinitionError } from "./errors";
-import { builtInClass, type Event, type EventClass } from "./event";
+import type { Event } from "./event";
 import { IN_KEYED, IN_PAUSE } from "./generated/tables";
 import type { RunOptions } from "./handler";
 import { sameSlot } from "./host-part";
 import { readEntries, revived, StateValue } from "./instance";
+import { limitRun, startClocks } from "./limits";
 import { memoryOf, type SessionPausePolicy } from "./memory";
 import { upgraded } from "./migrate";
 import { Numbers } from "./numbers";
 import { fieldPath } from "./path";
 import type { Plan } from "./plan";
+import { requestsOf } from "./requests";
 import { type Restorable, restoreRun, restores } from "./restore";
 import { Run } from "./run";
 import { sessionOf } from "./session";
 import { outputOf, writeKeys } from "./settle";
 import { parsed, refused, type Snapshot } from "./snapshot";
 import { damaged, decodeKey, decodeStored, read, reading, type Stored, text, whole } from "./stored";
+import { revive } from "./stored-event";
+import { timersOf } from "./timers";
+import { writeNow } from "./waits";
 
 /**
  * A run that goes on from a snapshot, after the caller has had a chance to say something to it.
@@ -39,7 +43,7 @@ export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, op
     throw new DefinitionError(`Workflow "${plan.name}": a run goes on under its own id ${stored.header.runId}, not as ${options.runId}.`);
   const handle = cold(() => plan.binding.restore(plan.id, bytes));
   if (handle < 0) refused(plan.binding.lastError());
-  const run = new Run(plan, stored.header.runId);
+  const run = new Run(plan, stored.header.runId, options.clock === undefined ? undefined : timersOf(options.clock));
   let restorable: Restorable | undefined;
   try {
     restorable = fill(run, stored);
@@ -54,6 +58,7 @@ export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, op
   // Whatever is said to it first: nothing is routed before `begin`.
   frame(IN_PAUSE, 1, 0, 0);
   exchange(run);
+  limitRun(run);
   attach(run, options.signal);
   const restoring = restorable;
   const first = restoring === undefined ? undefined : () => restoreRun(run, restoring);
@@ -88,6 +93,13 @@ export function fill(run: Run, stored: Stored): Restorable | undefined {
     keys.set(key as string | number, Number(number));
   }
   run.joinKeys = keys;
+  for (const [number, { tree }] of stored.section("answered")) {
+    const { id, digest } = (tree ?? {}) as { id?: unknown; digest?: unknown };
+    const given = { digest: digest === undefined ? undefined : text(`answered/${number}`, digest), value: undefined };
+    requestsOf(run).answered.set(text(`answered/${number}`, id), given);
+  }
+  const [elapsed] = stored.section("elapsed");
+  if (elapsed !== undefined) run.elapsed = whole("elapsed", elapsed[1].tree);
   const events = stored.events.map(({ type, payload }) =>
     sameSlot(payload.tree) === undefined ? revive(plan, type, decoded(`events[${type}]`, payload, others)) : undefined,
   );
@@ -98,6 +110,11 @@ export function fill(run: Run, stored: Stored): Restorable | undefined {
     });
   }
   run.fill(stored.slots, events);
+  const used = [
+    ...(run.requests?.answered.keys() ?? []),
+    ...events.flatMap((event) => (event!.type === InputRequestEvent.type ? [(event as InputRequestEvent).id] : [])),
+  ];
+  for (const id of used) requestsOf(run).used.add(id);
   const restorable = fillMemory(run, stored, others, decoded);
   return restorable.keys.length > 0 || others.some(restores) ? restorable : undefined;
 }
@@ -151,17 +168,6 @@ function checkInstance(key: string, value: StateValue, types: Types): boolean {
   return reading(fieldPath("state", key), () => revived(value, types)).instances.some(restores);
 }
 
-/** The event that a stored payload was: it has been validated once. */
-function revive(plan: Plan, type: string, payload: unknown): Event {
-  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return damaged(`the payload of an event "${type}" is no object`);
-  const id = plan.typeIds.get(type);
-  const made: EventClass | undefined = (id === undefined ? undefined : plan.classes[id]) ?? builtInClass(type);
-  const event: object = made === undefined ? { type } : Object.create(made.prototype);
-  for (const [key, value] of Object.entries(payload)) define(event, key, value);
-  if (development) Object.freeze(event);
-  return event as Event;
-}
-
 /** The first exchange: the keys of queued events are asked for again, then what had not settled is called. */
 function begin(run: Run, queued: readonly number[]): void {
   const { keyed } = run.plan;
@@ -174,6 +180,8 @@ function begin(run: Run, queued: readonly number[]): void {
     }
   }
   run.begun = true;
+  writeNow(run);
   frame(IN_PAUSE, run.pause === undefined ? 0 : 1, 0, 0);
   exchange(run);
+  if (run.pause === undefined) startClocks(run);
 }

@@ -6,6 +6,8 @@ import type { MemoryOptions, RunMemory } from "./memory";
 import type { Numbers } from "./numbers";
 import type { Pause } from "./pause";
 import type { Plan } from "./plan";
+import type { Requests } from "./requests";
+import { type Stopwatch, systemTimers, Timer, type Timers } from "./timers";
 import { describe } from "./values";
 
 export type RunStatus = "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled";
@@ -22,15 +24,16 @@ export class Thrown {
 const queues: unknown[][] = [];
 
 /** Resolves with a promise, or when the time is over. */
-async function within(promise: Promise<void>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+async function within(promise: Promise<void>, timers: Timers, until: number): Promise<void> {
+  let timer: Timer | undefined;
   await Promise.race([
     promise,
     new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.max(0, ms));
+      timer = new Timer(resolve);
+      timers.set(timer, until);
     }),
   ]);
-  clearTimeout(timer);
+  timers.clear(timer!);
 }
 
 /** One execution of a plan: the payloads, promises and signals of what the core knows as numbers. */
@@ -50,6 +53,17 @@ export class Run {
   joinKeys: Numbers<string | number> | undefined = undefined;
   /** The loop knows it as a waiting run. */
   registered = false;
+  /** When the core wants to hear next; no time that ever comes if nothing is due. */
+  alarm: Timer | undefined = undefined;
+  /** The time that is left of the run's own, where it has a limit (5.2). */
+  limit: Stopwatch | undefined = undefined;
+  /** Milliseconds that it had run when it was stored. */
+  elapsed = 0;
+  /** Steps of the invocations that wait to be tried again, by invocation. */
+  delayed: Map<number, number> | undefined = undefined;
+  /** Attempts that wait for something, by invocation. */
+  parked: Map<number, Attempt> | undefined = undefined;
+  requests: Requests | undefined = undefined;
   /** Called when the run ends, whatever the end. */
   onEnd: (() => void) | undefined = undefined;
   /** Head of the attempts that have not settled. */
@@ -92,6 +106,7 @@ export class Run {
   constructor(
     readonly plan: Plan,
     runId: string | undefined,
+    readonly timers: Timers = systemTimers,
   ) {
     this.#runId = runId;
   }
@@ -126,6 +141,9 @@ export class Run {
   }
   payload(slot: number): unknown {
     return this.#payloads[slot];
+  }
+  replace(slot: number, payload: unknown): void {
+    this.#payloads[slot] = payload;
   }
   release(slot: number): void {
     this.#payloads[slot] = this.#freeSlot;
@@ -257,9 +275,9 @@ export class Run {
   /**
    * Closes the run's resources, then tells the outcome (6.5). What a `close` throws fails a run that has succeeded.
    *
-   * @param patience ms after which the outcome is told though they are not closed yet
+   * @param until when the outcome is told though they are not closed yet
    */
-  #close(patience?: number): Promise<void> {
+  #close(until?: number): Promise<void> {
     const session = this.memory!.session!;
     session.closing = true;
     const closed = session.resources.end().catch((cause: unknown) => {
@@ -269,7 +287,7 @@ export class Run {
       if (this.#outcome?.status === "completed") this.#outcome = { status: "failed", error };
       else void Promise.reject(error);
     });
-    return (patience === undefined ? closed : within(closed, patience)).then(() => {
+    return (until === undefined ? closed : within(closed, this.timers, until)).then(() => {
       session.closing = false;
       const outcome = this.#outcome!;
       if (outcome.status === "completed") this.#resolve?.(outcome.result);
@@ -283,18 +301,25 @@ export class Run {
     await this.memory?.session?.resources.close(true);
   }
 
+  /** Something has come for a run that was waiting. */
+  goOn(): void {
+    this.waiting = false;
+    this.limit?.start();
+  }
+
   /** The steps have been told to stop: waits for them, then ends the run (5.3). */
   cancel(reason: unknown, grace: number, stop: () => void): Promise<CancelReport> {
     if (this.#cancelled !== undefined) return this.#cancelled;
     if (this.over) return Promise.resolve({ stopped: [], ignored: [] });
-    const begun = performance.now();
+    const until = this.timers.now() + grace;
     const running: Attempt[] = [];
     for (let at = this.live; at !== undefined; at = at.next) running.push(at);
     running.reverse();
+    const delayed = Array.from(this.delayed?.values() ?? [], (step) => this.plan.steps[step]!.name);
     const ended = (report: CancelReport) => {
       const error = new CancelledError(`Workflow "${this.plan.name}": the run was cancelled.`, report, { cause: reason, runId: this.runId });
       this.#end({ status: "cancelled", error }, error);
-      if (this.#holdsResources) return this.#close(begun + grace - performance.now()).then(() => report);
+      if (this.#holdsResources) return this.#close(until).then(() => report);
       this.#reject?.(error);
       return report;
     };
@@ -305,7 +330,7 @@ export class Run {
     this.#cancelled = all.then(() => {
       const stopped = running.filter((attempt) => attempt.invocation < 0);
       return ended({
-        stopped: stopped.map(({ stepName }) => stepName),
+        stopped: [...stopped.map(({ stepName }) => stepName), ...delayed],
         ignored: running.filter((attempt) => attempt.invocation >= 0).map(({ stepName }) => stepName),
       });
     });
@@ -316,10 +341,11 @@ export class Run {
     for (const attempt of running) attempt.abort(abort);
     if (this.live === undefined) settled();
     else {
-      const timer = setTimeout(settled, grace);
+      const timer = new Timer(settled);
+      this.timers.set(timer, until);
       this.onSettled = () => {
         if (this.live !== undefined) return;
-        clearTimeout(timer);
+        this.timers.clear(timer);
         settled();
       };
     }
@@ -339,6 +365,11 @@ export class Run {
     this.pause?.end();
     this.pause = undefined;
     this.onSettled = undefined;
+    if (this.alarm !== undefined) this.timers.clear(this.alarm);
+    this.limit?.stop();
+    this.parked = undefined;
+    this.delayed = undefined;
+    this.requests?.end();
     if (this.live !== undefined) this.#abandon(cause);
     this.#payloads = [];
     this.onEnd?.();
@@ -360,8 +391,8 @@ export class Run {
       attempt.invocation = -1;
       attempt.next = undefined;
       attempt.previous = undefined;
-      attempt.own?.end();
       attempt.abort(reason);
+      attempt.own?.end();
       forgetFrames(attempt.own?.reason);
       attempt = next;
     }

@@ -1,13 +1,15 @@
 import { cold, exchange, frame, GONE } from "./buffer";
 import { type Encoded, encode, encodeFields } from "./codec";
-import { type Event, KIND } from "./event";
+import type { Event } from "./event";
 import { internal, message, runOver } from "./failure";
 import { IN_PAUSE } from "./generated/tables";
 import { documentText, Entries, type HostPart, items, sameAs } from "./host-part";
 import { pin, storedEntries } from "./instance";
+import { elapsed } from "./limits";
 import type { Run } from "./run";
 import { storeSession } from "./session-policy";
 import { own, type Snapshot, snapshotOf } from "./snapshot";
+import { payloadOf } from "./stored-event";
 
 /**
  * The run as it stands: between two steps, or within one that counts as not settled.
@@ -78,6 +80,11 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
   const { memory } = run;
   for (const [key, id] of run.joinKeys ?? []) entries.add(`key/${id}`, encode(key, "key", run.memoryOptions.types));
   for (const [id, number] of run.ids ?? []) entries.list.push([`sent/${number}`, id]);
+  let answers = 0;
+  for (const [id, { digest }] of run.requests?.answered ?? [])
+    entries.list.push([`answered/${answers++}`, { id, ...(digest === undefined ? {} : { digest }) }]);
+  const time = elapsed(run);
+  if (time > 0) entries.list.push(["elapsed", time]);
   // Before it has begun, the run is what its snapshot says.
   const dropped = run.begun ? [] : [...(run.dropped ?? [])];
   for (const [key, value] of memory?.state ?? run.memoryOptions.initial) {
@@ -126,11 +133,4 @@ function encodeEvent(run: Run, event: Event, slot?: number): Encoded {
     if (slot === undefined) throw error;
     return { tree: { slot }, bytes: undefined };
   }
-}
-
-/** An event's payload: an instance has its type from its class, a plain object its own. */
-function payloadOf(event: Event): object {
-  if (KIND in event) return event;
-  const { type: _, ...fields } = event;
-  return fields;
 }

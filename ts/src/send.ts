@@ -6,6 +6,7 @@ import { checkEmits, eventOf } from "./emit";
 import { StepReturnError, UnhandledEventError } from "./errors";
 import type { Event } from "./event";
 import { IN_EXTERNAL, IN_SEND } from "./generated/tables";
+import { checkRequestId } from "./requests";
 import type { Run } from "./run";
 import { BAD, type Output, outputOf, settleFailed, writeId, writeOutput } from "./settle";
 
@@ -16,6 +17,7 @@ export function sendFromStep(attempt: Attempt, run: Run, value: unknown, id: str
   try {
     event = eventOf(run.plan, value, `Step "${step.name}" sent`, step.name);
     checkEmits(step, event, "sent");
+    checkRequestId(run, event, [], step.name);
   } catch (error) {
     // Caught by the step or not, a wrong type fails the run (2.3).
     if (error instanceof StepReturnError) {
@@ -52,7 +54,6 @@ export function sendFromOutside(run: Run, value: unknown, id: string | undefined
   }
   const output = outputOf(run, event);
   if (run.over || run.cancelling) return;
-  run.waiting = false;
   writeId(run, id);
   writeOutput(run, output, IN_EXTERNAL, NONE);
   exchange(run);

@@ -1,4 +1,5 @@
 import { emitAndSettle, exchange, frame, full, NONE } from "./buffer";
+import { InputRequestEvent } from "./built-in";
 import { commitPoint, commitWrites, DONE } from "./commit";
 import type { Attempt } from "./context";
 import { dispatch, hostsTurn } from "./dispatch";
@@ -9,11 +10,15 @@ import type { Event } from "./event";
 import { IN_COMMIT, IN_EMIT, IN_EXTERNAL, IN_FAN, IN_ID, IN_KEY, IN_SETTLE } from "./generated/tables";
 import { Numbers } from "./numbers";
 import { forgetOnce } from "./once";
+import { checkRequestId, requestsOf } from "./requests";
+import { type Retry, writeChance } from "./retry";
 import { type Run, Thrown } from "./run";
 
 // Outcomes of a Settle frame.
 const OK = 0;
 export const FAILED = 1;
+/** Failed, and not worth another attempt. */
+const FAILED_FOR_GOOD = 3;
 /** Not an event, or not of `emits`: never retried. */
 export const BAD = 2;
 
@@ -25,6 +30,10 @@ function finishAttempt(attempt: Attempt): boolean {
   if (attempt.invocation < 0) return false;
   const run = attempt.run as Run;
   run.unlink(attempt);
+  if (attempt.own !== undefined) {
+    attempt.own.end();
+    run.parked?.delete(attempt.invocation);
+  }
   if (!run.cancelling) return true;
   attempt.invocation = -1;
   run.onSettled?.();
@@ -35,7 +44,7 @@ export function settle(attempt: Attempt, value: unknown): void {
   const { invocation, step } = attempt;
   if (invocation < 0) return;
   const run = attempt.run as Run;
-  if (run.memory !== undefined || run.pause !== undefined) return settleSlowly(attempt, value);
+  if (run.memory !== undefined || run.pause !== undefined || attempt.own !== undefined) return settleSlowly(attempt, value);
   if (value === null || value === undefined) {
     if (!finishAttempt(attempt)) return;
     frame(IN_SETTLE, invocation, OK, NONE);
@@ -67,6 +76,7 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
     for (const one of fan ? value : value === null || value === undefined ? [] : [value]) {
       const event = eventOf(run.plan, one, `Step "${step.name}" returned`, step.name);
       checkEmits(step, event, "returned");
+      checkRequestId(run, event, outputs, step.name);
       outputs.push(outputOf(run, event));
     }
   } catch (error) {
@@ -110,7 +120,6 @@ function commitSettle(attempt: Attempt, run: Run, write: () => void): void {
 
 function settleOutputs(attempt: Attempt, run: Run, outputs: readonly Output[], fan: boolean): void {
   const { invocation, step } = attempt;
-  attempt.own?.end();
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
   if (run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
@@ -136,7 +145,6 @@ function ofLastKind({ lastKind }: Attempt["step"], values: readonly unknown[]): 
 
 function settleFan(attempt: Attempt, run: Run, events: readonly Event[], type: number): void {
   const { invocation } = attempt;
-  attempt.own?.end();
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
   if (run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
@@ -153,7 +161,8 @@ function settleFan(attempt: Attempt, run: Run, events: readonly Event[], type: n
 /** The next event of this kind from this step takes the short way. */
 function remember(run: Run, step: Attempt["step"], { event, type }: Output): void {
   const kind = kindOf(event);
-  if (kind === undefined || run.plan.keyed[type] !== undefined) return;
+  // A request has an id, which has to be looked up.
+  if (kind === undefined || run.plan.keyed[type] !== undefined || event.type === InputRequestEvent.type) return;
   step.lastKind = kind;
   step.lastType = type;
 }
@@ -181,15 +190,26 @@ export function settleFailed(attempt: Attempt, error: unknown, outcome: number):
     });
     return;
   }
-  attempt.own?.end();
-  if (!finishAttempt(attempt)) return;
+  const { step } = attempt;
+  const verdict = outcome === FAILED && step.retry !== undefined && !attempt.aborted ? retryVerdict(step.retry, error) : { error, outcome };
+  if (attempt.invocation < 0 || !finishAttempt(attempt)) return;
   attempt.invocation = -1;
   const run = attempt.run as Run;
-  // A failed one may be tried again, and gets its results then.
-  if (attempt.aborted && run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
   if (outcome === BAD && error instanceof StepReturnError) Object.assign(error, { runId: run.runId });
-  frame(IN_SETTLE, invocation, outcome, run.put(new Thrown(error)));
+  if (step.retry !== undefined) writeChance(run, step);
+  frame(IN_SETTLE, invocation, verdict.outcome, run.put(new Thrown(verdict.error)));
   exchange(run);
+  // One that is tried again gets its results then.
+  if (run.memory !== undefined && run.delayed?.has(invocation) !== true) forgetOnce(run.memory, attempt.seq);
+}
+
+/** What the step's `retryOn` says of an error; what it throws itself is no reason to try again. */
+function retryVerdict({ retryOn }: Retry, error: unknown): { error: unknown; outcome: number } {
+  try {
+    return { error, outcome: retryOn === undefined || retryOn(error) ? FAILED : FAILED_FOR_GOOD };
+  } catch (thrown) {
+    return { error: thrown, outcome: FAILED_FOR_GOOD };
+  }
 }
 
 /** Each yielded event is emitted at once; the invocation's fan-out is open until the generator ends (2.1, 2.5). */
@@ -199,7 +219,7 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
   let committed = attempt.yields;
   try {
     for await (const value of generator) {
-      if (attempt.invocation < 0 || attempt.aborted || run.cancelling) break;
+      if (attempt.invocation < 0 || attempt.aborted || attempt.own?.expired || run.cancelling) break;
       // An earlier attempt has committed it.
       if (committed > 0) {
         committed--;
@@ -208,6 +228,7 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
       }
       const event = eventOf(run.plan, value, `Step "${step.name}" yielded`, step.name);
       checkEmits(step, event, "yielded");
+      checkRequestId(run, event, [], step.name);
       const output = outputOf(run, event);
       const first = !begun;
       begun = true;
@@ -223,9 +244,11 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
       if (turn !== undefined) await turn;
     }
   } catch (error) {
+    if (attempt.own?.expired) return;
     settleFailed(attempt, error, error instanceof StepReturnError && error.step === step.name ? BAD : FAILED);
     return dispatch(run);
   }
+  if (attempt.own?.expired) return;
   // One that yielded nothing opens its fan-out all the same.
   settle(attempt, begun ? undefined : []);
   dispatch(run);
@@ -264,6 +287,7 @@ export function outputOf(run: Run, event: Event): Output {
 export function writeOutput(run: Run, output: Output, tag: number, invocation: number): void {
   writeKeys(run, output);
   const { event, type } = output;
+  if (event.type === InputRequestEvent.type) requestsOf(run).used.add((event as InputRequestEvent).id);
   if (tag === IN_EXTERNAL) frame(tag, type, run.put(event), NONE);
   else frame(tag, invocation, type, run.put(event));
 }

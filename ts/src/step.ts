@@ -2,6 +2,7 @@ import { type Accepting, type Accepts, type All, accepting, type Collect, isCoun
 import type { Context } from "./context";
 import { DefinitionError } from "./errors";
 import type { Event, EventClass } from "./event";
+import { type Retry, type RetryPolicy, retryOf } from "./retry";
 import { describe, isPlainObject, isWellFormed } from "./values";
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a function without a return gives void
@@ -24,6 +25,10 @@ export type Received<A> =
 export interface StepOptions {
   /** Invocations at one time within a run, of this step or of all that name the pool. Default: unlimited (2.3). */
   concurrency?: number | { pool: string; limit: number };
+  /** Milliseconds that an attempt may take, not counting when it waits in `sleep` or `requestInput`, or the run is paused. Default: no limit (5.2). */
+  timeout?: number;
+  /** Attempts in all, or a policy. Default: 1 (2.3). */
+  retry?: number | RetryPolicy;
   /** The types it may emit in any way; another is a StepReturnError. Default: any (2.3). */
   emits?: readonly EventClass[];
 }
@@ -37,6 +42,8 @@ export interface StepDefinition {
   readonly accepting: Accepting;
   readonly pool: { readonly name: string | undefined; readonly limit: number } | undefined;
   readonly emits: readonly TypeRef[] | undefined;
+  readonly timeout: number | undefined;
+  readonly retry: Retry | undefined;
   readonly run: StepFunction;
 }
 
@@ -48,19 +55,27 @@ export function defineStep(name: unknown, accepts: unknown, options: unknown, ru
   return { name, accepting: accepting(name, accepts), ...stepOptions(name, options), run: run as StepFunction };
 }
 
-function stepOptions(step: string, options: unknown): Pick<StepDefinition, "pool" | "emits"> {
+function stepOptions(step: string, options: unknown): Pick<StepDefinition, "pool" | "emits" | "timeout" | "retry"> {
   const refuse = (why: string): never => {
     throw new DefinitionError(`Step "${step}": ${why}`, { step });
   };
   if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
-  const { concurrency, emits, ...unknown } = options;
+  const { concurrency, emits, timeout, retry, ...unknown } = options;
   const extra = Object.keys(unknown)[0];
-  if (extra !== undefined) refuse(`there is no option "${extra}". Known: concurrency, emits.`);
+  if (extra !== undefined) refuse(`there is no option "${extra}". Known: concurrency, timeout, retry, emits.`);
   if (emits !== undefined && !Array.isArray(emits)) refuse(`"emits" is an array of event classes, not ${describe(emits)}.`);
+  if (timeout !== undefined && !isLimit(timeout)) refuse(`"timeout" is a number of milliseconds above 0, not ${describe(timeout)}.`);
   return {
+    timeout: timeout === Number.POSITIVE_INFINITY ? undefined : (timeout as number | undefined),
+    retry: retry === undefined ? undefined : retryOf(retry, refuse),
     pool: concurrency === undefined ? undefined : pool(concurrency, refuse),
     emits: (emits as unknown[] | undefined)?.map((one) => typeRef(`Step "${step}", emits`, one, step)),
   };
+}
+
+/** Milliseconds that something may take. */
+export function isLimit(value: unknown): value is number {
+  return typeof value === "number" && value > 0;
 }
 
 function pool(concurrency: unknown, refuse: (why: string) => never): { name: string | undefined; limit: number } {

@@ -84,5 +84,9 @@ export function text(entry: string, tree: unknown): string {
 }
 
 export function damaged(what: string): never {
-  throw new SnapshotError(`The snapshot cannot be used: it is damaged: ${what}.`);
+  return unusable(`it is damaged: ${what}`);
+}
+
+export function unusable(why: string): never {
+  throw new SnapshotError(`The snapshot cannot be used: ${why}.`);
 }

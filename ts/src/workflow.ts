@@ -1,5 +1,6 @@
 import { type Accepts, type All, type Collect, type TypeRef, typeRef } from "./accepts";
 import { begin, checkOptions } from "./begin";
+import type { InputRequestEvent } from "./built-in";
 import type { Context } from "./context";
 import { methodSteps } from "./decorators";
 import { DefinitionError } from "./errors";
@@ -10,7 +11,7 @@ import { memoryOptions, type WorkflowMemory } from "./options";
 import { compile, type Plan } from "./plan";
 import { resumeRun } from "./resume";
 import type { Snapshot } from "./snapshot";
-import { defineStep, type Received, type StepDefinition, type StepOptions, type StepResult } from "./step";
+import { defineStep, isLimit, type Received, type StepDefinition, type StepOptions, type StepResult } from "./step";
 import { describe, isPlainObject } from "./values";
 
 export interface WorkflowOptions<State extends object = Record<string, unknown>> extends WorkflowMemory<State> {
@@ -18,6 +19,8 @@ export interface WorkflowOptions<State extends object = Record<string, unknown>>
   version?: number;
   /** What becomes of an event that no step accepts: it fails the run, is dropped, or is only for observers. Default: "error" (3.3). */
   unhandledEvents?: "error" | "ignore" | "stream";
+  /** Milliseconds of running time: pauses and waiting for answers or events from outside do not count. Default: no limit (5.2). */
+  timeout?: number;
   /** Types that may come from outside by `handler.send` (1.8). */
   external?: readonly EventClass[];
 }
@@ -41,6 +44,7 @@ export class Workflow<
   readonly version: number;
   readonly #unhandled: "error" | "ignore" | "stream";
   readonly #external: readonly TypeRef[];
+  readonly #timeout: number | undefined;
   readonly #memory: MemoryOptions;
   readonly #steps = new Map<string, StepDefinition>();
   #plan: Plan | undefined;
@@ -54,14 +58,16 @@ export class Workflow<
       throw new DefinitionError(`Workflow "${name}": ${why}`);
     };
     if (!isPlainObject(options)) refuse(`the options are an object, not ${describe(options)}.`);
-    const { version = 1, unhandledEvents = "error", external = [], state, session, sessionPausePolicy, types, migrate, verify, ...unknown } = options;
+    const { version = 1, unhandledEvents = "error", external = [], timeout, state, session, sessionPausePolicy, types, migrate, verify, ...unknown } = options;
     const extra = Object.keys(unknown)[0];
     if (extra !== undefined)
-      refuse(`there is no option "${extra}". Known: version, state, session, sessionPausePolicy, unhandledEvents, external, types, migrate, verify.`);
+      refuse(`there is no option "${extra}". Known: version, state, timeout, session, sessionPausePolicy, unhandledEvents, external, types, migrate, verify.`);
     if (!Number.isSafeInteger(version) || version < 1) refuse(`"version" is a whole number from 1 up, not ${describe(version)}.`);
     if (unhandledEvents !== "error" && unhandledEvents !== "ignore" && unhandledEvents !== "stream")
       refuse(`"unhandledEvents" is "error", "ignore" or "stream", not ${describe(unhandledEvents)}.`);
     if (!Array.isArray(external)) refuse(`"external" is an array of event classes, not ${describe(external)}.`);
+    if (timeout !== undefined && !isLimit(timeout)) refuse(`"timeout" is a number of milliseconds above 0, not ${describe(timeout)}.`);
+    this.#timeout = timeout === Number.POSITIVE_INFINITY ? undefined : timeout;
     this.#memory = memoryOptions(options, refuse);
     this.name = name;
     this.version = version;
@@ -149,6 +155,7 @@ export class Workflow<
       version: this.version,
       unhandled: this.#unhandled,
       external: this.#external,
+      timeout: this.#timeout,
       steps: [...this.#steps.values()],
       memory: this.#memory,
     });
@@ -191,8 +198,8 @@ type ResultOf<E> = E extends StopEvent<infer R> ? R : never;
 interface Unhandled<T extends string> {
   readonly "no step accepts": T;
 }
-/** What must be accepted: every emitted type but StopEvent. */
-type MustAccept<E> = E extends Event<infer T> ? Exclude<Long<T>, "blazen::StopEvent"> : never;
+/** What must be accepted: every emitted type but StopEvent; for a request the type of its answer. */
+type MustAccept<E> = E extends InputRequestEvent<infer A> ? InstanceType<A>["type"] : E extends Event<infer T> ? Exclude<Long<T>, "blazen::StopEvent"> : never;
 type Routed<W, Accepted extends string, Emitted extends string> = string extends Accepted
   ? W
   : string extends Emitted

@@ -79,6 +79,12 @@ pub fn verify(plan: i32, run: i32, snapshot: &[u8], unbegun: &[u32]) -> Option<S
     caught(|core| core.verify(plan, run, snapshot, unbegun)).flatten()
 }
 
+/// A hash of a value's text, the same everywhere.
+#[napi]
+pub fn digest(text: &[u8]) -> String {
+    blazen_core::digest(text)
+}
+
 #[napi]
 pub fn drop_plan(plan: i32) {
     with(|instance| instance.core.drop_plan(plan));

@@ -68,6 +68,12 @@ pub fn verify(plan: i32, run: i32, snapshot: &[u8], unbegun: &[u32]) -> Option<S
     with(|instance| instance.core.verify(plan, run, snapshot, unbegun))
 }
 
+/// A hash of a value's text, the same everywhere.
+#[wasm_bindgen]
+pub fn digest(text: &[u8]) -> String {
+    blazen_core::digest(text)
+}
+
 #[wasm_bindgen(js_name = dropPlan)]
 pub fn drop_plan(plan: i32) {
     with(|instance| instance.core.drop_plan(plan));

@@ -22,3 +22,4 @@ mod sort;
 pub use crate::core::Core;
 pub use crate::frame::BUFFER_WORDS;
 pub use crate::generated::*;
+pub use crate::snapshot::digest;

@@ -57,7 +57,7 @@ impl Header {
         object.number("version", self.version);
         object.text("runId", &self.run_id);
         let steps = describe(&self.steps);
-        object.text("fingerprint", &format!("{:016x}", XxHash64::oneshot(0, steps.as_bytes())));
+        object.text("fingerprint", &digest(steps.as_bytes()));
         object.raw("steps", &steps);
         if !self.dropped_session.is_empty() {
             object.texts("droppedSession", &self.dropped_session);
@@ -148,6 +148,11 @@ fn rest_of_header(mut fields: Fields<'_>, features: Vec<Cow<'_, str>>) -> Result
     };
     fields.end()?;
     Ok(header)
+}
+
+/// A hash in 16 hexadecimal digits.
+pub fn digest(bytes: &[u8]) -> String {
+    format!("{:016x}", XxHash64::oneshot(0, bytes))
 }
 
 /// The hash of one part. The checksum is the sum of those of all parts, so that a change of one entry changes it by as

@@ -89,9 +89,8 @@ impl Player {
             let id = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(NONE);
             match words[0] {
                 "Invoke" => {
-                    if self.running.insert(id, line.clone()).is_none() {
-                        self.waits.remove(&id);
-                    }
+                    let before = self.running.insert(id, line.clone());
+                    self.waits.retain(|other, _| *other != id || before.is_some());
                 }
                 "Release" => {
                     self.held.remove(&id);

@@ -14,6 +14,7 @@ export interface Addon {
   upgrade(snapshot: Uint8Array, upgrade: Uint8Array, blob: Uint8Array): Uint8Array | null;
   restore(plan: number, snapshot: Uint8Array): number;
   verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | null;
+  digest(bytes: Uint8Array): string;
 }
 
 export function nativeBinding(addon: Addon): Binding {
@@ -33,5 +34,6 @@ export function nativeBinding(addon: Addon): Binding {
     upgrade: (snapshot, upgrade, blob) => addon.upgrade(snapshot, upgrade, blob) ?? undefined,
     restore: addon.restore,
     verify: (plan, run, snapshot, unbegun) => addon.verify(plan, run, snapshot, unbegun) ?? undefined,
+    digest: addon.digest,
   };
 }

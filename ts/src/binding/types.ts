@@ -25,4 +25,6 @@ export interface Binding {
   restore(plan: number, snapshot: Uint8Array): number;
   /** The member of a run that its snapshot has lost; empty: none. */
   verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | undefined;
+  /** A hash of bytes, the same everywhere. */
+  digest(bytes: Uint8Array): string;
 }

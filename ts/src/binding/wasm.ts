@@ -24,5 +24,6 @@ export function wasmBinding(core: WasmCore, session: Binding["session"] = "live"
     upgrade: core.upgrade,
     restore: core.restore,
     verify: core.verify,
+    digest: core.digest,
   };
 }

@@ -1,0 +1,237 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { exchange, frame, GONE, NONE } from "./buffer";
+import { InputRequestEvent, InputResponseEvent } from "./built-in";
+import { type Given, given, sameAnswer } from "./digest";
+import { fromHost } from "./dispatch";
+import {
+  AlreadyAnsweredError,
+  type BlazenError,
+  DefinitionError,
+  EventValidationError,
+  InvalidResponseError,
+  RunOverError,
+  UnhandledEventError,
+  UnknownRequestError,
+} from "./errors";
+import { type Event, type EventClass, pathOf } from "./event";
+import { IN_RESPOND } from "./generated/tables";
+import type { Run } from "./run";
+import { outputOf, writeKeys } from "./settle";
+import { describe, isPlainObject } from "./values";
+
+/** What `ctx.requestInput` takes (9.1). */
+export interface RequestOptions {
+  prompt: string;
+  metadata?: unknown;
+  /** Checks the answer: a Standard Schema validator. */
+  schema?: StandardSchemaV1;
+  /** Milliseconds after which the request is withdrawn. Default: none. */
+  timeout?: number;
+}
+
+/** A question that waits for its answer. */
+export interface PendingInput {
+  readonly id: string;
+  readonly prompt: string;
+  readonly metadata?: unknown;
+  /** The sub-workflow or stage that asks, outermost first; empty for the run itself. */
+  readonly path: readonly string[];
+  readonly runId: string;
+}
+
+const NO_PATH: readonly string[] = Object.freeze([]);
+
+class Pending {
+  /** Of one that a step awaits: what checks its answer; undefined until the step, in this process, has said it, null: nothing does. */
+  schema: StandardSchemaV1 | null | undefined = undefined;
+  /** Settled when the schema is known, or nobody needs an answer any more. */
+  readonly known: Promise<void>;
+  tell!: () => void;
+
+  constructor(
+    readonly event: InputRequestEvent,
+    /** The core's. */
+    readonly number: number,
+    readonly awaited: boolean,
+  ) {
+    this.known = new Promise((resolve) => {
+      this.tell = resolve;
+    });
+  }
+}
+
+/** The questions of a run. */
+export class Requests {
+  /** By id, in the order in which they were asked. */
+  readonly pending = new Map<string, Pending>();
+  /** What was answered, by id. */
+  readonly answered = new Map<string, Given>();
+  /** Ids that events of this run have. */
+  readonly used = new Set<string>();
+
+  forget(id: string): void {
+    this.pending.get(id)?.tell();
+    this.pending.delete(id);
+  }
+  /** The run is over: who waits to answer is told. */
+  end(): void {
+    for (const pending of this.pending.values()) pending.tell();
+  }
+}
+
+export function requestsOf(run: Run): Requests {
+  run.requests ??= new Requests();
+  return run.requests;
+}
+
+/**
+ * The core has a question: a new one, or one that a step asks again.
+ *
+ * @param invocation the one that awaits it; NONE for an event
+ * @returns the error that fails the run when no step accepts the answer (9.1)
+ */
+export function asked(run: Run, number: number, invocation: number, event: InputRequestEvent): Error | undefined {
+  const requests = requestsOf(run);
+  if (requests.pending.has(event.id)) return undefined;
+  const awaited = invocation !== NONE;
+  requests.used.add(event.id);
+  requests.pending.set(event.id, new Pending(event, number, awaited));
+  const { type } = event.answer;
+  if (awaited || run.plan.accepted.has(type)) return undefined;
+  return new UnhandledEventError(
+    `Workflow "${run.workflowName}": no step accepts "${type}", the answer of the request ${JSON.stringify(event.prompt)}. Add a step that accepts it, or name another event class as "answer".`,
+    type,
+    { runId: run.runId },
+  );
+}
+
+export function pendingInputs(run: Run): PendingInput[] {
+  if (run.requests === undefined || run.over || run.cancelling) return [];
+  const { runId } = run;
+  return Array.from(run.requests.pending.values(), ({ event: { id, prompt, ...event } }) => ({
+    id,
+    prompt,
+    ...("metadata" in event ? { metadata: event.metadata } : {}),
+    path: NO_PATH,
+    runId,
+  }));
+}
+
+/** @throws DefinitionError for an id that a request of the run has already (9.1) */
+export function checkRequestId(run: Run, event: Event, among: readonly { readonly event: Event }[], step: string): void {
+  if (event.type !== InputRequestEvent.type) return;
+  const { id } = event as InputRequestEvent;
+  const has = ({ event: other }: { readonly event: Event }) => other.type === InputRequestEvent.type && (other as InputRequestEvent).id === id;
+  if (run.requests?.used.has(id) !== true && !among.some(has)) return;
+  throw new DefinitionError(`Step "${step}": the request id ${JSON.stringify(id)} is used already in this run. Give each request its own, or none.`, {
+    step,
+    runId: run.runId,
+  });
+}
+
+/** A question as `ctx.requestInput` makes it. @throws DefinitionError for bad options */
+export function requestOf(options: RequestOptions, id: string, where: string): { event: InputRequestEvent; timeout: number | undefined } {
+  const refuse = (why: string): never => {
+    throw new DefinitionError(`${where}: ${why}`);
+  };
+  if (!isPlainObject(options)) return refuse(`give { prompt, metadata?, schema?, timeout? }, not ${describe(options)}.`);
+  const { prompt, schema, timeout, metadata, ...unknown } = options;
+  const extra = Object.keys(unknown)[0];
+  if (extra !== undefined) refuse(`there is no option "${extra}". Known: prompt, metadata, schema, timeout.`);
+  if (typeof prompt !== "string") refuse(`"prompt" is a text, not ${describe(prompt)}.`);
+  if (schema !== undefined && typeof schema?.["~standard"]?.validate !== "function")
+    refuse(`"schema" is a Standard Schema validator (zod, valibot, arktype), not ${describe(schema)}.`);
+  if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0)) refuse(`"timeout" is a number of milliseconds, not ${describe(timeout)}.`);
+  const event = new InputRequestEvent({ id, prompt, ...("metadata" in options ? { metadata } : {}) });
+  return { event, timeout: timeout === Number.POSITIVE_INFINITY ? undefined : timeout };
+}
+
+/**
+ * Answers a pending request (9.2): the same answer twice is one, and the first counts.
+ *
+ * @throws (as a rejection) InvalidResponseError, AlreadyAnsweredError, UnknownRequestError, RunOverError
+ */
+export async function respond(run: Run, id: string, response: unknown): Promise<void> {
+  for (;;) {
+    const { requests } = run;
+    const before = requests?.answered.get(id);
+    if (before !== undefined) {
+      if (sameAnswer(run, before, response)) return;
+      throw new AlreadyAnsweredError(`The request ${JSON.stringify(id)} has been answered already, and not like this. The first answer counts.`, {
+        runId: run.runId,
+      });
+    }
+    const pending = requests?.pending.get(id);
+    if (pending === undefined)
+      throw new UnknownRequestError(`Workflow "${run.workflowName}": there is no request ${JSON.stringify(id)} in this run, or it was withdrawn.`, {
+        runId: run.runId,
+      });
+    if (run.over || run.cancelling || run.handle === GONE)
+      throw new RunOverError(`Workflow "${run.workflowName}": the run is over, so nobody waits for an answer to ${JSON.stringify(id)}.`, { runId: run.runId });
+    // The step has to run again before its answer can be checked (7.3).
+    if (pending.awaited && pending.schema === undefined) {
+      await pending.known;
+      continue;
+    }
+    const answer = answerEvent(pending, response);
+    if (!(answer instanceof Promise)) return record(run, pending, response, answer);
+    const checked = await answer;
+    // Meanwhile another may have answered.
+    if (requests!.pending.get(id) === pending && !run.over && !run.cancelling) return record(run, pending, response, checked);
+  }
+}
+
+function record(run: Run, pending: Pending, response: unknown, answer: Event): void {
+  const { event, number } = pending;
+  const requests = run.requests!;
+  const kept = given(run, response);
+  const output = outputOf(run, answer);
+  requests.forget(event.id);
+  requests.answered.set(event.id, kept);
+  writeKeys(run, output);
+  frame(IN_RESPOND, number, output.type, run.put(answer));
+  exchange(run);
+  run.pause?.changed();
+  fromHost(run);
+}
+
+/** The event that a response becomes. @throws InvalidResponseError for one that is refused */
+function answerEvent({ event: request, awaited, schema }: Pending, response: unknown): Event | Promise<Event> {
+  const made = (checked: unknown) => new InputResponseEvent({ requestId: request.id, response: checked, request });
+  if (!awaited) {
+    const Answer = request.answer as EventClass;
+    if (Answer.type === InputResponseEvent.type) return made(response);
+    try {
+      return new Answer(response);
+    } catch (error) {
+      if (error instanceof EventValidationError) throw invalid(request, error.message, error.path, error);
+      throw error;
+    }
+  }
+  if (schema === null || schema === undefined) return made(response);
+  const checked = (outcome: StandardSchemaV1.Result<unknown>) => {
+    if (outcome.issues === undefined) return made(outcome.value);
+    const issue = outcome.issues[0];
+    throw invalid(request, issue?.message ?? "the schema refuses it", pathOf(issue?.path), outcome.issues);
+  };
+  const outcome = schema["~standard"].validate(response);
+  return outcome instanceof Promise ? outcome.then(checked) : checked(outcome);
+}
+
+function invalid({ id, prompt }: InputRequestEvent, why: string, path: string, cause: unknown): BlazenError {
+  const at = path === "" ? "" : ` at ${path}`;
+  return new InvalidResponseError(
+    `The request ${JSON.stringify(id)} (${JSON.stringify(prompt)}) does not accept this response${at}: ${why} It stays pending.`,
+    path,
+    { cause },
+  );
+}
+
+/** The step, in this process, awaits the answer and says what checks it. */
+export function awaitRequest(run: Run, id: string, schema: StandardSchemaV1 | undefined): InputRequestEvent | undefined {
+  const pending = run.requests?.pending.get(id);
+  if (pending === undefined) return undefined;
+  pending.schema = schema ?? null;
+  pending.tell();
+  return pending.event;
+}
