@@ -1,5 +1,6 @@
 import { type Binding, renew } from "./binding/load";
 import { InternalError } from "./errors";
+import type { Event } from "./event";
 import { failure, internal, message } from "./failure";
 import {
   CMD_ABORT,
@@ -8,6 +9,7 @@ import {
   CMD_FAIL,
   CMD_FINISH,
   CMD_INVOKE,
+  CMD_PUBLISH,
   CMD_RELEASE,
   CMD_WAITING,
   CMD_YIELDED,
@@ -17,6 +19,7 @@ import {
   IN_SETTLE,
 } from "./generated/tables";
 import type { Run } from "./run";
+import { publishOwn } from "./stream";
 
 // The layout of the shared buffer: docs/internal/boundary.md.
 const FIRST = 16;
@@ -160,8 +163,7 @@ export function exchange(run: Run): void {
       run.handle = GONE;
       // On Cancel the core answers that it has: there is no more to do.
       if (view[at + 1] !== ERR_CANCELLED) run.push(-tag, 0, failure(run, core, view[at + 1]!, view[at + 2]!, view[at + 3]!));
-    }
-    // CMD_PUBLISH: an unhandled event that is only for observers, of which there are none so far.
+    } else if (tag === CMD_PUBLISH) publishOwn(run, run.payload(view[at + 1]!) as Event);
   }
 }
 

@@ -9,6 +9,7 @@ import type { Run } from "./run";
 import { sendFromStep } from "./send";
 import { type SessionMap, SessionView } from "./session";
 import { type Key, type StateMap, StateView } from "./state";
+import { type HeldWrites, writeToStream } from "./stream-write";
 import { describe, isWellFormed } from "./values";
 
 /** What a step gets beside its event. After the attempt has ended all but its fields and reads throws CancelledError (4.6). */
@@ -53,6 +54,15 @@ export interface Context<S extends object = Record<string, unknown>> {
    * @throws CancelledError when the attempt is over
    */
   commit(options?: { id?: string }): Promise<void>;
+  /**
+   * Shows an event to the readers of the run's stream at once, without routing it; it is not undone when the step fails (10.1).
+   * Await it to go no faster than they read: it resolves when the event is published. A step settles only after its writes.
+   *
+   * @throws StepReturnError for what is no event; CancelledError, also as a rejection of a write that waits, when the attempt is over
+   * @example
+   * for await (const text of model.stream(prompt)) await ctx.writeEventToStream(new Token({ text }));
+   */
+  writeEventToStream(event: Event): Promise<void>;
   /** Id of the run, unique over all runs unless `runId` was given. */
   readonly runId: string;
   readonly workflowName: string;
@@ -66,7 +76,7 @@ export interface Context<S extends object = Record<string, unknown>> {
 }
 
 /** What works in no context of `restore`. */
-const BY_STEPS = new Set(["sendEvent", "commit", "once"]);
+const BY_STEPS = new Set(["sendEvent", "commit", "once", "writeEventToStream"]);
 
 /** What only some attempts have. */
 class Own {
@@ -77,11 +87,14 @@ class Own {
   controller: AbortController | undefined = undefined;
   /** Why what it does is dropped. */
   reason: unknown = undefined;
+  /** Its writes to the stream that wait for room. */
+  writes: HeldWrites | undefined = undefined;
 
   /** The attempt has settled: what it did not commit is dropped, and it holds no resource any more. */
   end(): void {
     this.state?.end();
     this.session?.release();
+    this.writes?.drop(undefined);
   }
 }
 
@@ -93,6 +106,8 @@ export class Attempt implements Context {
   attempt = 1;
   /** Events that a generator's earlier attempts have yielded and committed. */
   yields = 0;
+  /** How many things it waits for that hold up no drain: "parked" of a pause (7.1). */
+  parked = 0;
   own: Own | undefined = undefined;
 
   constructor(
@@ -169,6 +184,9 @@ export class Attempt implements Context {
   commit(options?: { id?: string }): Promise<void> {
     return commitNow(this, this.alive("commit"), options?.id);
   }
+  writeEventToStream(event: Event): Promise<void> {
+    return writeToStream(this, this.alive("writeEventToStream"), event);
+  }
   once<T>(key: string, effect: () => T | Promise<T>): Promise<T> {
     const run = this.alive("once");
     const refuse = (why: string): never => {
@@ -210,16 +228,24 @@ export class Attempt implements Context {
   }
   /** Its fan-out is over: so from now on, though its step is told later. Runs no user code. */
   withdraw(): void {
-    this.#own.reason ??= new CancelledError(`Workflow "${this.workflowName}": the fan-out of step "${this.stepName}" is over.`, undefined, {
+    const own = this.#own;
+    own.reason ??= new CancelledError(`Workflow "${this.workflowName}": the fan-out of step "${this.stepName}" is over.`, undefined, {
       runId: this.runId,
       step: this.stepName,
     });
+    own.writes?.drop(own.reason);
   }
   /** Tells the step, for the first reason there was. */
   abort(reason?: unknown): void {
     const own = this.#own;
     own.reason ??= reason;
+    own.writes?.drop(own.reason);
     own.controller?.abort(own.reason);
+  }
+  /** Its writes to the stream that wait for room. */
+  hold(writes: HeldWrites | undefined): void {
+    this.#own.writes = writes;
+    this.parked += writes === undefined ? -1 : 1;
   }
   /** A commit point that the attempt settles after, and fails with. */
   await(point: Promise<void>): void {

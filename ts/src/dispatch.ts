@@ -2,6 +2,7 @@ import { CMD_SETTLED, exchange, frame, NONE, wait } from "./buffer";
 import { Attempt } from "./context";
 import { kindOf } from "./emit";
 import { afterTurn } from "./environment";
+import type { StopEvent } from "./event";
 import { CMD_ABORT, CMD_AGAIN, CMD_FAIL, CMD_FINISH, CMD_WAITING, CMD_YIELDED, IN_SETTLE } from "./generated/tables";
 import type { Pause } from "./pause";
 import type { Run } from "./run";
@@ -118,10 +119,10 @@ function drainPaused(run: Run, pause: Pause): true {
   return true;
 }
 
-/** Whether a step runs that a drain waits for: what one whose fan-out is over does is dropped. */
+/** Whether a step runs that a drain waits for: it waits for none that is parked, and what one whose fan-out is over does is dropped. */
 function commits(run: Run): boolean {
   let attempt = run.live;
-  while (attempt?.aborted) attempt = attempt.next;
+  while (attempt !== undefined && (attempt.parked > 0 || attempt.aborted)) attempt = attempt.next;
   return attempt !== undefined;
 }
 
@@ -131,7 +132,7 @@ function waits(command: number): boolean {
 }
 
 function control(run: Run, command: number, subject: number, input: unknown): void {
-  if (command === CMD_FINISH) run.complete((run.payload(subject) as { result?: unknown }).result);
+  if (command === CMD_FINISH) run.complete(run.payload(subject) as StopEvent);
   else if (command === CMD_FAIL) run.fail(input);
   else if (command === CMD_WAITING) wait(run);
   else if (command === CMD_AGAIN) {

@@ -21,6 +21,8 @@ import { sessionOf } from "./session";
 import { outputOf, writeKeys } from "./settle";
 import { parsed, refused, type Snapshot } from "./snapshot";
 import { damaged, decodeKey, decodeStored, read, reading, type Stored, text, whole } from "./stored";
+import { streamOf } from "./stream";
+import { useStreamOptions } from "./stream-options";
 
 /**
  * A run that goes on from a snapshot, after the caller has had a chance to say something to it.
@@ -40,6 +42,7 @@ export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, op
   const handle = cold(() => plan.binding.restore(plan.id, bytes));
   if (handle < 0) refused(plan.binding.lastError());
   const run = new Run(plan, stored.header.runId);
+  useStreamOptions(run, options);
   let restorable: Restorable | undefined;
   try {
     restorable = fill(run, stored);
@@ -98,6 +101,7 @@ export function fill(run: Run, stored: Stored): Restorable | undefined {
     });
   }
   run.fill(stored.slots, events);
+  for (const [, { tree }] of stored.section("stream")) streamOf(run).startAt(whole("stream", tree));
   const restorable = fillMemory(run, stored, others, decoded);
   return restorable.keys.length > 0 || others.some(restores) ? restorable : undefined;
 }
