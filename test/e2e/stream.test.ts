@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import {
   BlazenState,
   CancelledError,
@@ -493,6 +495,62 @@ describe("the buffer is bounded (10.3)", () => {
     // One more is in the reader's hands.
     expect(ahead).toBeLessThanOrEqual(101);
     expect(ahead).toBeGreaterThan(90);
+  });
+});
+
+describe("what is left goes (10.4)", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  /** Turns of the event loop with collections, until something is so. */
+  const until = async (so: () => boolean) => {
+    for (let i = 0; i < 100; i++) {
+      // Before it looks: what a WeakRef has given lives until the next turn.
+      collect();
+      if (so()) return true;
+      await turn();
+    }
+    return false;
+  };
+
+  test("a reader that was forgotten without leaving holds nobody back", async () => {
+    const handler = only(async (ctx) => {
+      await turn();
+      for (const n of numbers(0, 5)) await ctx.writeEventToStream(token(n));
+    }).start({}, { streamRetention: 1 });
+    void (async () => (await handler.stream().next()).value)();
+    await turn();
+    await turn();
+    expect(handler.status).toBe("running");
+    expect(await until(() => handler.status === "completed")).toBe(true);
+  });
+  test("a run that nobody holds goes with its stream and the reader that waits", async () => {
+    const waits = new Workflow("waits", { external: [Go] })
+      .step("a", StartEvent, (_, ctx) => ctx.writeEventToStream(token(1)).then(() => null))
+      .step("b", Go, () => stop());
+    const refs = await (async () => {
+      const handler = waits.start({});
+      const stream = handler.stream();
+      await stream.next();
+      void stream.next();
+      return [new WeakRef(handler), new WeakRef(stream)] as const;
+    })();
+    expect(await until(() => refs.every((ref) => ref.deref() === undefined))).toBe(true);
+  });
+  test("what was read is kept for late readers up to the bound, and no longer", async () => {
+    const refs: WeakRef<object>[] = [];
+    const handler = new Workflow("kept", { external: [Go] })
+      .step("a", StartEvent, async (_, ctx) => {
+        for (const n of numbers(0, 100)) {
+          const written = token(n);
+          refs.push(new WeakRef(written));
+          await ctx.writeEventToStream(written);
+        }
+      })
+      .step("b", Go, () => stop())
+      .start({}, { streamRetention: 3 });
+    expect(await until(() => refs.length === 100 && refs.slice(0, 97).every((ref) => ref.deref() === undefined))).toBe(true);
+    expect(refs.slice(97).map((ref) => (ref.deref() as Token).n)).toEqual([97, 98, 99]);
+    await handler.cancel();
   });
 });
 

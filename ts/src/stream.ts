@@ -87,7 +87,8 @@ export class Stream {
 
   /** @returns false when it has to wait for room */
   write(event: Event): boolean {
-    if (this.#first !== undefined || !this.#makeRoom()) return false;
+    // While a write waits there is none, so that they stay in order.
+    if (!this.#makeRoom()) return false;
     this.#append(event);
     return true;
   }
