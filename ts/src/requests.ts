@@ -17,6 +17,7 @@ import { type Event, type EventClass, pathOf } from "./event";
 import { IN_RESPOND } from "./generated/tables";
 import type { Run } from "./run";
 import { outputOf, writeKeys } from "./settle";
+import { publishOwn } from "./stream";
 import { describe, isPlainObject } from "./values";
 
 /** What `ctx.requestInput` takes (9.1). */
@@ -96,6 +97,8 @@ export function asked(run: Run, number: number, invocation: number, event: Input
   const awaited = invocation !== NONE;
   requests.used.add(event.id);
   requests.pending.set(event.id, new Pending(event, number, awaited));
+  // A stored run has published its questions before.
+  if (run.begun) publishOwn(run, event);
   const { type } = event.answer;
   if (awaited || run.plan.accepted.has(type)) return undefined;
   return new UnhandledEventError(

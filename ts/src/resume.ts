@@ -23,6 +23,8 @@ import { outputOf, writeKeys } from "./settle";
 import { parsed, refused, type Snapshot } from "./snapshot";
 import { damaged, decodeKey, decodeStored, read, reading, type Stored, text, whole } from "./stored";
 import { revive } from "./stored-event";
+import { streamOf } from "./stream";
+import { useStreamOptions } from "./stream-options";
 import { timersOf } from "./timers";
 import { writeNow } from "./waits";
 
@@ -44,6 +46,7 @@ export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, op
   const handle = cold(() => plan.binding.restore(plan.id, bytes));
   if (handle < 0) refused(plan.binding.lastError());
   const run = new Run(plan, stored.header.runId, options.clock === undefined ? undefined : timersOf(options.clock));
+  useStreamOptions(run, options);
   let restorable: Restorable | undefined;
   try {
     restorable = fill(run, stored);
@@ -115,6 +118,7 @@ export function fill(run: Run, stored: Stored): Restorable | undefined {
     ...events.flatMap((event) => (event!.type === InputRequestEvent.type ? [(event as InputRequestEvent).id] : [])),
   ];
   for (const id of used) requestsOf(run).used.add(id);
+  for (const [, { tree }] of stored.section("stream")) streamOf(run).startAt(whole("stream", tree));
   const restorable = fillMemory(run, stored, others, decoded);
   return restorable.keys.length > 0 || others.some(restores) ? restorable : undefined;
 }

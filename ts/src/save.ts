@@ -91,6 +91,8 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
     for (const [suffix, entry] of storedEntries(value)) entries.add(`state/${encodeURIComponent(key)}${suffix}`, entry);
     if (!lenient) pin(value);
   }
+  const position = run.stream?.position ?? 0;
+  if (position > 0) entries.list.push(["stream", position]);
   const { pausePolicy } = memory ?? run.memoryOptions;
   if (pausePolicy !== "pickle_or_error") entries.list.push(["policy", pausePolicy]);
   if (memory !== undefined) {

@@ -63,7 +63,7 @@ export function settle(attempt: Attempt, value: unknown): void {
 function settleSlowly(attempt: Attempt, value: unknown): void {
   const run = attempt.run as Run;
   const { step } = attempt;
-  const pending = attempt.own?.pending;
+  const pending = attempt.own?.pending ?? attempt.own?.writes?.over;
   if (pending !== undefined) return settleAfter(attempt, run, pending, value);
   const fan = Array.isArray(value);
   if (fan && ofLastKind(step, value)) {
@@ -85,7 +85,7 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
   commitSettle(attempt, run, () => settleOutputs(attempt, run, outputs, fan));
 }
 
-/** Its commit points come first, and one that fails fails it (4.2). */
+/** Its commit points and held writes to the stream come first, and a commit point that fails fails it (4.2, 10.3). */
 function settleAfter(attempt: Attempt, run: Run, pending: Promise<void>, value: unknown): void {
   pending.then(
     () => {
