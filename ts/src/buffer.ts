@@ -19,6 +19,7 @@ import {
   CMD_INVOKE,
   CMD_PUBLISH,
   CMD_RELEASE,
+  CMD_ROUTED,
   CMD_WAITING,
   CMD_WITHDRAWN,
   CMD_WOKEN,
@@ -218,6 +219,9 @@ function rare(run: Run, tag: number, a: number, b: number, c: number): void {
       return expired(run, a, b, run.payload(c) as InputRequestEvent);
     case CMD_WITHDRAWN:
       run.requests?.forget((run.payload(a) as InputRequestEvent).id);
+      return;
+    case CMD_ROUTED:
+      run.observers?.routed(run.payload(a) as Event);
       return;
     case CMD_PUBLISH:
       publishOwn(run, run.payload(a) as Event);

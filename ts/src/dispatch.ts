@@ -253,6 +253,7 @@ function call(run: Run, invocation: number, stepId: number, input: unknown): voi
   if (run.withdrawn?.delete(invocation) === true) attempt.withdraw();
   run.link(attempt);
   if (step.timeout !== undefined) limitAttempt(attempt, run, step.timeout);
+  if (run.observers !== undefined) run.observers.started(attempt, input);
   let returned: unknown;
   busy = true;
   try {

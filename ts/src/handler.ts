@@ -3,6 +3,7 @@ import type { Clock } from "./clock";
 import { type CancelReport, RunOverError } from "./errors";
 import type { Event } from "./event";
 import { type EventStream, readStream } from "./event-stream";
+import { type Observation, observe } from "./observe";
 import { goOnInPlace, type PauseOptions, pauseRun, snapshotRun } from "./pause";
 import { type PendingInput, pendingInputs, respond } from "./requests";
 import type { Run, RunStatus } from "./run";
@@ -128,6 +129,16 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    */
   snapshot(): Promise<Snapshot> {
     return snapshotRun(this.#run);
+  }
+
+  /**
+   * What happens in the run from now to its end: events routed, attempts started, settled, failed (10.6). Costs nothing while nobody observes.
+   *
+   * @example
+   * for await (const { kind, step, durationMs } of handler.observe()) if (kind === "settled") console.log(step, durationMs);
+   */
+  observe(): Observation {
+    return observe(this.#run);
   }
 
   /**

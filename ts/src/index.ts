@@ -33,6 +33,7 @@ export type { EventStream } from "./event-stream";
 export { CallbackFieldStore, type FieldStore } from "./field-store";
 export { Handler, type RunOptions } from "./handler";
 export type { SessionPausePolicy, SnapshotContent } from "./memory";
+export type { Lifecycle, Observation } from "./observe";
 export type { PauseOptions } from "./pause";
 export type { PendingInput, RequestOptions } from "./requests";
 export { type Resource, resource } from "./resource";

@@ -4,6 +4,7 @@ import { CancelledError, type CancelReport, StepError } from "./errors";
 import type { Event, StopEvent } from "./event";
 import type { MemoryOptions, RunMemory } from "./memory";
 import type { Numbers } from "./numbers";
+import type { Observers } from "./observe";
 import type { Pause } from "./pause";
 import type { Plan } from "./plan";
 import type { Requests } from "./requests";
@@ -65,6 +66,7 @@ export class Run {
   /** Attempts that wait for something, by invocation. */
   parked: Map<number, Attempt> | undefined = undefined;
   requests: Requests | undefined = undefined;
+  observers: Observers | undefined = undefined;
   /** Called when the run ends, whatever the end. */
   onEnd: (() => void) | undefined = undefined;
   /** Head of the attempts that have not settled. */
@@ -381,6 +383,7 @@ export class Run {
     this.parked = undefined;
     this.delayed = undefined;
     this.requests?.end();
+    this.observers?.end();
     if (this.live !== undefined) this.#abandon(cause);
     this.#payloads = [];
     this.onEnd?.();
