@@ -45,19 +45,25 @@ const NO_PATH: readonly string[] = Object.freeze([]);
 class Pending {
   /** Of one that a step awaits: what checks its answer; undefined until the step, in this process, has said it, null: nothing does. */
   schema: StandardSchemaV1 | null | undefined = undefined;
-  /** Settled when the schema is known, or nobody needs an answer any more. */
-  readonly known: Promise<void>;
-  tell!: () => void;
+  /** Those who wait for the schema. */
+  #waiting: (() => void)[] | undefined = undefined;
 
   constructor(
     readonly event: InputRequestEvent,
     /** The core's. */
     readonly number: number,
     readonly awaited: boolean,
-  ) {
-    this.known = new Promise((resolve) => {
-      this.tell = resolve;
+  ) {}
+
+  /** Until the schema is known, or nobody needs an answer any more. */
+  known(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting ??= [];
+      this.#waiting.push(resolve);
     });
+  }
+  tell(): void {
+    for (const resolve of this.#waiting?.splice(0) ?? []) resolve();
   }
 }
 
@@ -66,7 +72,7 @@ export class Requests {
   /** By id, in the order in which they were asked. */
   readonly pending = new Map<string, Pending>();
   /** What was answered, by id. */
-  readonly answered = new Map<string, Given>();
+  answered: Map<string, Given> | undefined = undefined;
   /** Ids that events of this run have. */
   readonly used = new Set<string>();
 
@@ -83,6 +89,12 @@ export class Requests {
 export function requestsOf(run: Run): Requests {
   run.requests ??= new Requests();
   return run.requests;
+}
+
+export function answersOf(run: Run): Map<string, Given> {
+  const requests = requestsOf(run);
+  requests.answered ??= new Map();
+  return requests.answered;
 }
 
 /**
@@ -157,7 +169,7 @@ export function requestOf(options: RequestOptions, id: string, where: string): {
 export async function respond(run: Run, id: string, response: unknown): Promise<void> {
   for (;;) {
     const { requests } = run;
-    const before = requests?.answered.get(id);
+    const before = requests?.answered?.get(id);
     if (before !== undefined) {
       if (sameAnswer(run, before, response)) return;
       throw new AlreadyAnsweredError(`The request ${JSON.stringify(id)} has been answered already, and not like this. The first answer counts.`, {
@@ -173,7 +185,7 @@ export async function respond(run: Run, id: string, response: unknown): Promise<
       throw new RunOverError(`Workflow "${run.workflowName}": the run is over, so nobody waits for an answer to ${JSON.stringify(id)}.`, { runId: run.runId });
     // The step has to run again before its answer can be checked (7.3).
     if (pending.awaited && pending.schema === undefined) {
-      await pending.known;
+      await pending.known();
       continue;
     }
     const answer = answerEvent(pending, response);
@@ -190,7 +202,7 @@ function record(run: Run, pending: Pending, response: unknown, answer: Event): v
   const kept = given(run, response);
   const output = outputOf(run, answer);
   requests.forget(event.id);
-  requests.answered.set(event.id, kept);
+  answersOf(run).set(event.id, kept);
   writeKeys(run, output);
   frame(IN_RESPOND, number, output.type, run.put(answer));
   exchange(run);

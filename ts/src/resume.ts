@@ -15,7 +15,7 @@ import { upgraded } from "./migrate";
 import { Numbers } from "./numbers";
 import { fieldPath } from "./path";
 import type { Plan } from "./plan";
-import { requestsOf } from "./requests";
+import { answersOf, requestsOf } from "./requests";
 import { type Restorable, restoreRun, restores } from "./restore";
 import { Run } from "./run";
 import { sessionOf } from "./session";
@@ -99,7 +99,7 @@ export function fill(run: Run, stored: Stored): Restorable | undefined {
   for (const [number, { tree }] of stored.section("answered")) {
     const { id, digest } = (tree ?? {}) as { id?: unknown; digest?: unknown };
     const given = { digest: digest === undefined ? undefined : text(`answered/${number}`, digest), value: undefined };
-    requestsOf(run).answered.set(text(`answered/${number}`, id), given);
+    answersOf(run).set(text(`answered/${number}`, id), given);
   }
   const [elapsed] = stored.section("elapsed");
   if (elapsed !== undefined) run.elapsed = whole("elapsed", elapsed[1].tree);
@@ -114,7 +114,7 @@ export function fill(run: Run, stored: Stored): Restorable | undefined {
   }
   run.fill(stored.slots, events);
   const used = [
-    ...(run.requests?.answered.keys() ?? []),
+    ...(run.requests?.answered?.keys() ?? []),
     ...events.flatMap((event) => (event!.type === InputRequestEvent.type ? [(event as InputRequestEvent).id] : [])),
   ];
   for (const id of used) requestsOf(run).used.add(id);

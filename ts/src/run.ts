@@ -317,7 +317,7 @@ export class Run {
   /** Something has come for a run that was waiting. */
   goOn(): void {
     this.waiting = false;
-    this.limit?.start();
+    if (this.pause?.taken !== true) this.limit?.start();
   }
 
   /** The steps have been told to stop: waits for them, then ends the run (5.3). */
