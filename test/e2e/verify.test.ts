@@ -58,6 +58,7 @@ const everything = () =>
       ctx.set("agent", new Agent());
       expect(await ctx.once("effect", () => "done")).toBe("done");
       await ctx.sendEvent(new Left({ id: "a", data: new Uint8Array([1, 2, 3]) }), { id: "left" });
+      await ctx.writeEventToStream(new Right({ id: "shown" }));
       await ctx.commit({ id: "opened" });
       return new Right({ id: "a" });
     })
@@ -75,9 +76,9 @@ describe("a part that is left out is named", () => {
   test("whole, it goes on", async () => {
     expect(await everything().run({})).toEqual([1, 2, 3, 1]);
     const entries = new Set(stored.mock.calls.flatMap(([, { document }]) => document.entries.map(([key]) => key.split("/")[0])));
-    expect([...entries].sort()).toEqual(["commits", "key", "once", "policy", "sent", "session", "state"]);
+    expect([...entries].sort()).toEqual(["commits", "key", "once", "policy", "sent", "session", "state", "stream"]);
   });
-  test.each(["event", "state", "once", "sent", "key", "session", "policy", "commits", "bytes"])("%s", async (omit) => {
+  test.each(["event", "state", "once", "sent", "key", "session", "policy", "commits", "stream", "bytes"])("%s", async (omit) => {
     lacking.omit = omit;
     const error = await failure(everything());
     expect(error).toBeInstanceOf(InternalError);

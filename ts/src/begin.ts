@@ -5,7 +5,7 @@ import { Attempt } from "./context";
 import { fromHost } from "./dispatch";
 import { development } from "./environment";
 import { DefinitionError } from "./errors";
-import type { Event } from "./event";
+import { type Event, StopEvent } from "./event";
 import { IN_START } from "./generated/tables";
 import type { RunOptions } from "./handler";
 import { limitRun } from "./limits";
@@ -13,6 +13,7 @@ import { memoryOf } from "./memory";
 import type { Plan } from "./plan";
 import { Run } from "./run";
 import { sessionOf } from "./session";
+import { checkStreamOptions, useStreamOptions } from "./stream-options";
 import { timersOf } from "./timers";
 import { describe, isPlainObject, isWellFormed } from "./values";
 
@@ -32,19 +33,21 @@ export function checkOptions(workflow: string, options: unknown): void {
     throw new DefinitionError(`Workflow "${workflow}": ${why}`);
   };
   if (!isPlainObject(options)) return refuse(`the options of a run are an object, not ${describe(options)}.`);
-  const { runId, signal, session, clock, ...unknown } = options;
+  const { runId, signal, session, clock, streamRetention, overflow, ...unknown } = options;
   const extra = Object.keys(unknown)[0];
-  if (extra !== undefined) refuse(`a run has no option "${extra}". Known: runId, signal, session, clock.`);
+  if (extra !== undefined) refuse(`a run has no option "${extra}". Known: runId, signal, session, clock, streamRetention, overflow.`);
   if (runId !== undefined && (typeof runId !== "string" || runId === "" || !isWellFormed(runId)))
     refuse(`"runId" is a non-empty string of well-formed Unicode, not ${describe(runId)}.`);
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse(`"signal" is an AbortSignal, not ${describe(signal)}.`);
   if (clock !== undefined && (typeof (clock as Clock)?.now !== "function" || typeof (clock as Clock).after !== "function"))
     refuse(`"clock" has the functions now() and after(ms, callback); ${describe(clock)} has not.`);
   if (session !== undefined && !isPlainObject(session)) refuse(`"session" is an object with the session's first values by key, not ${describe(session)}.`);
+  checkStreamOptions(streamRetention, overflow, refuse);
 }
 
 function startRun(plan: Plan, start: Event, options: RunOptions | undefined): Run {
   const run = new Run(plan, options?.runId, options?.clock === undefined ? undefined : timersOf(options.clock));
+  if (options !== undefined) useStreamOptions(run, options);
   if (options?.session !== undefined) for (const [key, value] of Object.entries(options.session)) sessionOf(run).set(key, value);
   attach(run, options?.signal);
   if (run.cancelling) return run;
@@ -67,7 +70,7 @@ function keepShapes(): void {
   const fresh = new Run(undefined as never, undefined);
   const completed = new Run(undefined as never, undefined);
   void completed.result();
-  completed.complete(undefined);
+  completed.complete(new StopEvent({ result: undefined }));
   Run.kept.push(fresh, completed, new Attempt(fresh, -1, undefined as never, 0));
 }
 keepShapes();

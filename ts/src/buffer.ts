@@ -17,7 +17,9 @@ import {
   CMD_FAILED,
   CMD_FINISH,
   CMD_INVOKE,
+  CMD_PUBLISH,
   CMD_RELEASE,
+  CMD_ROUTED,
   CMD_WAITING,
   CMD_WITHDRAWN,
   CMD_WOKEN,
@@ -29,6 +31,7 @@ import {
 } from "./generated/tables";
 import { asked } from "./requests";
 import type { Run, Thrown } from "./run";
+import { publishOwn } from "./stream";
 import { Timer } from "./timers";
 import { answered, expired, tick, woken } from "./waits";
 
@@ -216,8 +219,13 @@ function rare(run: Run, tag: number, a: number, b: number, c: number): void {
       return expired(run, a, b, run.payload(c) as InputRequestEvent);
     case CMD_WITHDRAWN:
       run.requests?.forget((run.payload(a) as InputRequestEvent).id);
+      return;
+    case CMD_ROUTED:
+      run.observers?.routed(run.payload(a) as Event);
+      return;
+    case CMD_PUBLISH:
+      publishOwn(run, run.payload(a) as Event);
   }
-  // CMD_PUBLISH: an unhandled event that is only for observers, of which there are none so far.
 }
 
 /** A step has failed for good, and another is told: the event stands in the slot of the error. */

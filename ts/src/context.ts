@@ -11,6 +11,7 @@ import type { Run } from "./run";
 import { sendFromStep } from "./send";
 import { type SessionMap, SessionView } from "./session";
 import { type Key, type StateMap, StateView } from "./state";
+import { type HeldWrites, writeToStream } from "./stream-write";
 import type { Stopwatch } from "./timers";
 import { describe, isWellFormed } from "./values";
 import { checkedDate, checkedMs, requestInput, sleepUntil, Waits } from "./waits";
@@ -80,6 +81,15 @@ export interface Context<S extends object = Record<string, unknown>> {
    */
   requestInput<S extends StandardSchemaV1>(request: RequestOptions & { schema: S }): Promise<StandardSchemaV1.InferOutput<S>>;
   requestInput<R = unknown>(request: Omit<RequestOptions, "schema">): Promise<R>;
+  /**
+   * Shows an event to the readers of the run's stream at once, without routing it; it is not undone when the step fails (10.1).
+   * Await it to go no faster than they read: it resolves when the event is published. A step settles only after its writes.
+   *
+   * @throws StepReturnError for what is no event; CancelledError, also as a rejection of a write that waits, when the attempt is over
+   * @example
+   * for await (const text of model.stream(prompt)) await ctx.writeEventToStream(new Token({ text }));
+   */
+  writeEventToStream(event: Event): Promise<void>;
   /** Id of the run, unique over all runs unless `runId` was given. */
   readonly runId: string;
   readonly workflowName: string;
@@ -93,7 +103,7 @@ export interface Context<S extends object = Record<string, unknown>> {
 }
 
 /** What works in no context of `restore`. */
-const BY_STEPS = new Set(["sendEvent", "commit", "once", "sleep", "sleepUntil", "requestInput"]);
+const BY_STEPS = new Set(["sendEvent", "commit", "once", "sleep", "sleepUntil", "requestInput", "writeEventToStream"]);
 
 /** What only some attempts have. */
 class Own {
@@ -110,6 +120,8 @@ class Own {
   expired = false;
   waits: Waits | undefined = undefined;
   limit: Stopwatch | undefined = undefined;
+  /** Its writes to the stream that wait for room. */
+  writes: HeldWrites | undefined = undefined;
 
   /** The attempt has settled: what it did not commit is dropped, and it holds no resource any more. */
   end(): void {
@@ -117,6 +129,7 @@ class Own {
     this.session?.release();
     this.limit?.stop();
     this.waits?.end(() => this.reason ?? new CancelledError("The attempt is over, so it waits for nothing any more."));
+    this.writes?.drop(undefined);
   }
 }
 
@@ -206,6 +219,9 @@ export class Attempt implements Context {
   commit(options?: { id?: string }): Promise<void> {
     return commitNow(this, this.alive("commit"), options?.id);
   }
+  writeEventToStream(event: Event): Promise<void> {
+    return writeToStream(this, this.alive("writeEventToStream"), event);
+  }
   once<T>(key: string, effect: () => T | Promise<T>): Promise<T> {
     const run = this.alive("once");
     const refuse = (why: string): never => {
@@ -253,12 +269,14 @@ export class Attempt implements Context {
       runId: this.runId,
       step: this.stepName,
     });
+    own.writes?.drop(own.reason);
   }
   /** Tells the step, for the first reason there was. */
   abort(reason?: unknown): void {
     const own = this.#own;
     own.dropped = true;
     own.reason ??= reason;
+    own.writes?.drop(own.reason);
     own.controller?.abort(own.reason);
     own.waits?.end(() => own.reason);
   }
@@ -291,6 +309,12 @@ export class Attempt implements Context {
   }
   limit(watch: Stopwatch): void {
     this.#own.limit = watch;
+  }
+  /** Its writes to the stream that wait for room. */
+  hold(writes: HeldWrites | undefined): void {
+    this.#own.writes = writes;
+    if (writes === undefined) this.unpark();
+    else this.park();
   }
   /** A commit point that the attempt settles after, and fails with. */
   await(point: Promise<void>): void {

@@ -3,6 +3,7 @@ import { failRun } from "./cancel";
 import { Attempt } from "./context";
 import { kindOf } from "./emit";
 import { afterTurn } from "./environment";
+import type { StopEvent } from "./event";
 import { CMD_ABORT, CMD_AGAIN, CMD_ASKED, CMD_FAIL, CMD_FINISH, CMD_YIELDED, IN_SETTLE } from "./generated/tables";
 import { limitAttempt } from "./limits";
 import type { Pause } from "./pause";
@@ -133,7 +134,7 @@ function waits(command: number): boolean {
 }
 
 function control(run: Run, command: number, subject: number, input: unknown): void {
-  if (command === CMD_FINISH) run.complete((run.payload(subject) as { result?: unknown }).result);
+  if (command === CMD_FINISH) run.complete(run.payload(subject) as StopEvent);
   else if (command === CMD_FAIL) run.fail(input);
   else if (command === CMD_ASKED) failRun(run, input as Error);
   else if (command === CMD_AGAIN) {
@@ -252,6 +253,7 @@ function call(run: Run, invocation: number, stepId: number, input: unknown): voi
   if (run.withdrawn?.delete(invocation) === true) attempt.withdraw();
   run.link(attempt);
   if (step.timeout !== undefined) limitAttempt(attempt, run, step.timeout);
+  if (run.observers !== undefined) run.observers.started(attempt, input);
   let returned: unknown;
   busy = true;
   try {

@@ -2,11 +2,14 @@ import { cancelRun } from "./cancel";
 import type { Clock } from "./clock";
 import { type CancelReport, RunOverError } from "./errors";
 import type { Event } from "./event";
+import { type EventStream, readStream } from "./event-stream";
+import { type Observation, observe } from "./observe";
 import { goOnInPlace, type PauseOptions, pauseRun, snapshotRun } from "./pause";
 import { type PendingInput, pendingInputs, respond } from "./requests";
 import type { Run, RunStatus } from "./run";
 import { sendFromOutside } from "./send";
 import type { Snapshot } from "./snapshot";
+import type { Overflow } from "./stream";
 
 export interface RunOptions {
   /** Default: a random UUID. */
@@ -17,7 +20,16 @@ export interface RunOptions {
   session?: Record<string, unknown>;
   /** Where time comes from. Default: the system's clock; `blazen/testing` has one that a test sets. */
   clock?: Clock;
+  /** Events of the stream that are kept for readers, a whole number from 1. Default: 10,000 (10.2). */
+  streamRetention?: number;
+  /**
+   * What happens when so many are kept and a reader has not taken the oldest yet (10.3). "block" (default): `ctx.writeEventToStream` waits for it;
+   * "drop-oldest": the reader loses it, and `dropped` tells; "error": the reader ends with a StreamOverflowError.
+   */
+  overflow?: Overflow;
 }
+
+export let runOf: (handler: unknown) => Run | undefined;
 
 /** A run that was started: its result, and what may be said to it. `await using` cancels one that is not over. */
 export class Handler<Result = unknown> implements AsyncDisposable {
@@ -25,6 +37,10 @@ export class Handler<Result = unknown> implements AsyncDisposable {
 
   constructor(run: Run) {
     this.#run = run;
+  }
+  /** For `toSSE`: the run of a handler, undefined for anything else. */
+  static {
+    runOf = (handler) => (typeof handler === "object" && handler !== null && #run in handler ? handler.#run : undefined);
   }
 
   get runId(): string {
@@ -42,6 +58,20 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    */
   result(): Promise<Result> {
     return this.#run.result() as Promise<Result>;
+  }
+
+  /**
+   * What steps write to the stream, input requests, progress, and as the last item the StopEvent (10). The reader is attached by this call:
+   * what is published from now on waits for it. Leave the loop, or call `return`, to detach it.
+   *
+   * @param options `from`: the offset to start at; default: the oldest item that is still kept
+   * @returns an async iterator that ends with the run, with its error if it failed or was cancelled
+   * @throws DefinitionError for a bad `from`
+   * @example
+   * for await (const { offset, event } of handler.stream()) console.log(offset, event.type);
+   */
+  stream(options?: { from?: number }): EventStream {
+    return readStream(this.#run, options);
   }
 
   /**
@@ -99,6 +129,16 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    */
   snapshot(): Promise<Snapshot> {
     return snapshotRun(this.#run);
+  }
+
+  /**
+   * What happens in the run from now to its end: events routed, attempts started, settled, failed (10.6). Costs nothing while nobody observes.
+   *
+   * @example
+   * for await (const { kind, step, durationMs } of handler.observe()) if (kind === "settled") console.log(step, durationMs);
+   */
+  observe(): Observation {
+    return observe(this.#run);
   }
 
   /**

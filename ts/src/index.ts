@@ -29,9 +29,11 @@ export {
   UnserializableError,
 } from "./errors";
 export { type Event, type EventClass, event, type Fields, StartEvent, StopEvent } from "./event";
+export type { EventStream } from "./event-stream";
 export { CallbackFieldStore, type FieldStore } from "./field-store";
 export { Handler, type RunOptions } from "./handler";
 export type { SessionPausePolicy, SnapshotContent } from "./memory";
+export type { Lifecycle, Observation } from "./observe";
 export type { PauseOptions } from "./pause";
 export type { PendingInput, RequestOptions } from "./requests";
 export { type Resource, resource } from "./resource";
@@ -39,6 +41,8 @@ export type { RetryPolicy } from "./retry";
 export type { RunStatus } from "./run";
 export type { SessionMap } from "./session";
 export { Snapshot } from "./snapshot";
+export { toSSE } from "./sse";
 export type { StateMap } from "./state";
 export type { Received, StepOptions, StepResult } from "./step";
+export type { StreamItem } from "./stream";
 export { Workflow, type WorkflowOptions } from "./workflow";

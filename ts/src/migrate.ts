@@ -55,7 +55,7 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
     check(content, where, originals.length);
   }
   const entries = new Entries();
-  for (const name of ["sent", "key", "once", "session", "policy", "commits", "answered", "elapsed"]) {
+  for (const name of ["sent", "key", "once", "session", "policy", "commits", "stream", "answered", "elapsed"]) {
     for (const [rest, value] of stored.section(name)) {
       entries.add(rest === "" ? name : `${name}/${rest}`, value);
     }

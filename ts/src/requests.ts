@@ -18,6 +18,7 @@ import { type Event, type EventClass, pathOf } from "./event";
 import { IN_RESPOND } from "./generated/tables";
 import type { Run } from "./run";
 import { outputOf, writeKeys } from "./settle";
+import { publishOwn } from "./stream";
 import { describe, isPlainObject } from "./values";
 
 /** What `ctx.requestInput` takes (9.1). */
@@ -47,19 +48,25 @@ class Pending {
   schema: StandardSchemaV1 | null | undefined = undefined;
   /** Of one that a step awaits in this process: its name. */
   step: string | undefined = undefined;
-  /** Settled when the schema is known, or nobody needs an answer any more. */
-  readonly known: Promise<void>;
-  tell!: () => void;
+  /** Those who wait for the schema. */
+  #waiting: (() => void)[] | undefined = undefined;
 
   constructor(
     readonly event: InputRequestEvent,
     /** The core's. */
     readonly number: number,
     readonly awaited: boolean,
-  ) {
-    this.known = new Promise((resolve) => {
-      this.tell = resolve;
+  ) {}
+
+  /** Until the schema is known, or nobody needs an answer any more. */
+  known(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting ??= [];
+      this.#waiting.push(resolve);
     });
+  }
+  tell(): void {
+    for (const resolve of this.#waiting?.splice(0) ?? []) resolve();
   }
 }
 
@@ -68,7 +75,9 @@ export class Requests {
   /** By id, in the order in which they were asked. */
   readonly pending = new Map<string, Pending>();
   /** What was answered, by id. */
-  readonly answered = new Map<string, Given>();
+  answered: Map<string, Given> | undefined = undefined;
+  /** One has an answer that no step accepts: the run is about to fail. */
+  refused = false;
   /** Ids that events of this run have. */
   readonly used = new Set<string>();
 
@@ -87,6 +96,12 @@ export function requestsOf(run: Run): Requests {
   return run.requests;
 }
 
+export function answersOf(run: Run): Map<string, Given> {
+  const requests = requestsOf(run);
+  requests.answered ??= new Map();
+  return requests.answered;
+}
+
 /**
  * The core has a question: a new one, or one that a step asks again.
  *
@@ -99,8 +114,11 @@ export function asked(run: Run, number: number, invocation: number, event: Input
   const awaited = invocation !== NONE;
   requests.used.add(event.id);
   requests.pending.set(event.id, new Pending(event, number, awaited));
+  // A stored run has published its questions before.
+  if (run.begun) publishOwn(run, event);
   const { type } = event.answer;
   if (awaited || run.plan.accepted.has(type)) return undefined;
+  requests.refused = true;
   return new UnhandledEventError(
     `Workflow "${run.workflowName}": no step accepts "${type}", the answer of the request ${JSON.stringify(event.prompt)}. Add a step that accepts it, or name another event class as "answer".`,
     type,
@@ -162,7 +180,7 @@ export function requestOf(
 export async function respond(run: Run, id: string, response: unknown): Promise<void> {
   for (;;) {
     const { requests } = run;
-    const before = requests?.answered.get(id);
+    const before = requests?.answered?.get(id);
     if (before !== undefined) {
       if (sameAnswer(run, before, response)) return;
       throw new AlreadyAnsweredError(`The request ${JSON.stringify(id)} has been answered already, and not like this. The first answer counts.`, {
@@ -178,7 +196,7 @@ export async function respond(run: Run, id: string, response: unknown): Promise<
       throw new RunOverError(`Workflow "${run.workflowName}": the run is over, so nobody waits for an answer to ${JSON.stringify(id)}.`, { runId: run.runId });
     // The step has to run again before its answer can be checked (7.3).
     if (pending.awaited && pending.schema === undefined) {
-      await pending.known;
+      await pending.known();
       continue;
     }
     const answer = answerEvent(run, pending, response);
@@ -195,7 +213,7 @@ function record(run: Run, pending: Pending, response: unknown, answer: Event): v
   const kept = given(run, response);
   const output = outputOf(run, answer);
   requests.forget(event.id);
-  requests.answered.set(event.id, kept);
+  answersOf(run).set(event.id, kept);
   writeKeys(run, output);
   frame(IN_RESPOND, number, output.type, run.put(answer));
   exchange(run);

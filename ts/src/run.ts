@@ -1,19 +1,21 @@
 import { type Attempt, Named } from "./context";
 import { randomId } from "./environment";
 import { CancelledError, type CancelReport, StepError } from "./errors";
-import type { Event } from "./event";
+import type { Event, StopEvent } from "./event";
 import type { MemoryOptions, RunMemory } from "./memory";
 import type { Numbers } from "./numbers";
+import type { Observers } from "./observe";
 import type { Pause } from "./pause";
 import type { Plan } from "./plan";
 import type { Requests } from "./requests";
+import type { Stream } from "./stream";
 import { type Stopwatch, systemTimers, Timer, type Timers } from "./timers";
 import { describe } from "./values";
 
 export type RunStatus = "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled";
 
 /** The end of a run, once it has come. */
-type Outcome = { readonly status: "completed"; readonly result: unknown } | { readonly status: "failed" | "cancelled"; readonly error: unknown };
+export type Outcome = { readonly status: "completed"; readonly stop: StopEvent } | { readonly status: "failed" | "cancelled"; readonly error: unknown };
 
 /** What a step or a `by` has thrown, of whatever kind, among the events of a run: on its way to the end of it. */
 export class Thrown {
@@ -64,6 +66,7 @@ export class Run {
   /** Attempts that wait for something, by invocation. */
   parked: Map<number, Attempt> | undefined = undefined;
   requests: Requests | undefined = undefined;
+  observers: Observers | undefined = undefined;
   /** Called when the run ends, whatever the end. */
   onEnd: (() => void) | undefined = undefined;
   /** Head of the attempts that have not settled. */
@@ -82,6 +85,8 @@ export class Run {
   begun = true;
   /** Session keys that the snapshot it comes from has left out. */
   dropped: readonly string[] | undefined = undefined;
+  /** What observers see; made when something is published or read. */
+  stream: Stream | undefined = undefined;
   /** Invocations whose fan-out ended before they were called. */
   withdrawn: Set<number> | undefined = undefined;
 
@@ -240,33 +245,44 @@ export class Run {
     return undefined;
   }
 
+  /** The end of the run, once its resources are closed. */
+  get told(): Outcome | undefined {
+    return this.memory?.session?.closing === true ? undefined : this.#outcome;
+  }
   result(): Promise<unknown> {
     this.#promise ??= new Promise((resolve, reject) => {
-      const outcome = this.#outcome;
-      if (outcome === undefined || this.memory?.session?.closing === true) {
+      const outcome = this.told;
+      if (outcome === undefined) {
         this.#resolve = resolve;
         this.#reject = reject;
-      } else if (outcome.status === "completed") resolve(outcome.result);
+      } else if (outcome.status === "completed") resolve(outcome.stop.result);
       else reject(outcome.error);
     });
     return this.#promise;
   }
 
-  complete(result: unknown): void {
-    this.#end({ status: "completed", result }, undefined);
+  complete(stop: StopEvent): void {
+    this.#end({ status: "completed", stop }, undefined);
     if (this.#holdsResources) void this.#close();
-    else this.#resolve?.(result);
+    else this.#tell();
   }
   fail(error: unknown): void {
     if (this.over) return;
     this.#end({ status: "failed", error }, error);
     if (this.#holdsResources) void this.#close();
-    else this.#rejectFailed(error);
+    else this.#tell();
   }
-  #rejectFailed(error: unknown): void {
+  /** Tells the outcome to the readers of the stream, and to whoever awaits the result. */
+  #tell(): void {
+    const outcome = this.#outcome!;
+    this.stream?.end(outcome);
+    if (outcome.status === "completed") {
+      this.#resolve?.(outcome.stop.result);
+      return;
+    }
     // An error that nobody can observe becomes an unhandled rejection (13).
-    if (this.#promise === undefined) void this.result();
-    this.#reject?.(error);
+    if (outcome.status === "failed" && this.#promise === undefined && this.stream?.read !== true) void this.result();
+    this.#reject?.(outcome.error);
   }
 
   get #holdsResources(): boolean {
@@ -289,10 +305,7 @@ export class Run {
     });
     return (until === undefined ? closed : within(closed, this.timers, until)).then(() => {
       session.closing = false;
-      const outcome = this.#outcome!;
-      if (outcome.status === "completed") this.#resolve?.(outcome.result);
-      else if (outcome.status === "failed") this.#rejectFailed(outcome.error);
-      else this.#reject?.(outcome.error);
+      this.#tell();
     });
   }
 
@@ -304,7 +317,7 @@ export class Run {
   /** Something has come for a run that was waiting. */
   goOn(): void {
     this.waiting = false;
-    this.limit?.start();
+    if (this.pause?.taken !== true) this.limit?.start();
   }
 
   /** The steps have been told to stop: waits for them, then ends the run (5.3). */
@@ -320,7 +333,7 @@ export class Run {
       const error = new CancelledError(`Workflow "${this.plan.name}": the run was cancelled.`, report, { cause: reason, runId: this.runId });
       this.#end({ status: "cancelled", error }, error);
       if (this.#holdsResources) return this.#close(until).then(() => report);
-      this.#reject?.(error);
+      this.#tell();
       return report;
     };
     let settled = () => {};
@@ -370,6 +383,7 @@ export class Run {
     this.parked = undefined;
     this.delayed = undefined;
     this.requests?.end();
+    this.observers?.end();
     if (this.live !== undefined) this.#abandon(cause);
     this.#payloads = [];
     this.onEnd?.();

@@ -9,7 +9,7 @@ import { elapsed } from "./limits";
 import type { Run } from "./run";
 import { storeSession } from "./session-policy";
 import { own, type Snapshot, snapshotOf } from "./snapshot";
-import { payloadOf } from "./stored-event";
+import { payloadOf, standIn } from "./stored-event";
 
 /**
  * The run as it stands: between two steps, or within one that counts as not settled.
@@ -91,6 +91,8 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
     for (const [suffix, entry] of storedEntries(value)) entries.add(`state/${encodeURIComponent(key)}${suffix}`, entry);
     if (!lenient) pin(value);
   }
+  const position = run.stream?.position ?? 0;
+  if (position > 0) entries.list.push(["stream", position]);
   const { pausePolicy } = memory ?? run.memoryOptions;
   if (pausePolicy !== "pickle_or_error") entries.list.push(["policy", pausePolicy]);
   if (memory !== undefined) {
@@ -131,6 +133,6 @@ function encodeEvent(run: Run, event: Event, slot?: number): Encoded {
     return encodeFields(payloadOf(event), () => `events[${event.type}]`, run.memoryOptions.types);
   } catch (error) {
     if (slot === undefined) throw error;
-    return { tree: { slot }, bytes: undefined };
+    return { tree: standIn(event, slot), bytes: undefined };
   }
 }

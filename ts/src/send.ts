@@ -28,6 +28,7 @@ export function sendFromStep(attempt: Attempt, run: Run, value: unknown, id: str
   }
   if (drops(attempt, run, id)) return DONE;
   const output = outputOf(run, event);
+  run.observers?.emitted(attempt, event);
   if (run.memory !== undefined || run.pause !== undefined) return commitPoint(attempt, () => publish(attempt, run, output, id), id);
   publish(attempt, run, output, id);
   return DONE;

@@ -44,7 +44,7 @@ export function settle(attempt: Attempt, value: unknown): void {
   const { invocation, step } = attempt;
   if (invocation < 0) return;
   const run = attempt.run as Run;
-  if (run.memory !== undefined || run.pause !== undefined || attempt.own !== undefined) return settleSlowly(attempt, value);
+  if (run.memory !== undefined || run.pause !== undefined || attempt.own !== undefined || run.observers !== undefined) return settleSlowly(attempt, value);
   if (value === null || value === undefined) {
     if (!finishAttempt(attempt)) return;
     frame(IN_SETTLE, invocation, OK, NONE);
@@ -63,7 +63,7 @@ export function settle(attempt: Attempt, value: unknown): void {
 function settleSlowly(attempt: Attempt, value: unknown): void {
   const run = attempt.run as Run;
   const { step } = attempt;
-  const pending = attempt.own?.pending;
+  const pending = attempt.own?.pending ?? attempt.own?.writes?.over;
   if (pending !== undefined) return settleAfter(attempt, run, pending, value);
   const fan = Array.isArray(value);
   if (fan && ofLastKind(step, value)) {
@@ -78,6 +78,7 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
       checkEmits(step, event, "returned");
       checkRequestId(run, event, outputs, step.name);
       outputs.push(outputOf(run, event));
+      run.observers?.emitted(attempt, event);
     }
   } catch (error) {
     return settleFailed(attempt, error, error instanceof StepReturnError ? BAD : FAILED);
@@ -85,7 +86,7 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
   commitSettle(attempt, run, () => settleOutputs(attempt, run, outputs, fan));
 }
 
-/** Its commit points come first, and one that fails fails it (4.2). */
+/** Its commit points and held writes to the stream come first, and a commit point that fails fails it (4.2, 10.3). */
 function settleAfter(attempt: Attempt, run: Run, pending: Promise<void>, value: unknown): void {
   pending.then(
     () => {
@@ -123,6 +124,7 @@ function settleOutputs(attempt: Attempt, run: Run, outputs: readonly Output[], f
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
   if (run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
+  run.observers?.settled(attempt);
   if (fan) frame(IN_FAN, invocation, 0, 0);
   if (outputs[0] !== undefined) remember(run, step, outputs[0]);
   for (const output of outputs) {
@@ -148,8 +150,10 @@ function settleFan(attempt: Attempt, run: Run, events: readonly Event[], type: n
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
   if (run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
+  run.observers?.settled(attempt);
   frame(IN_FAN, invocation, 0, 0);
   for (const event of events) {
+    run.observers?.emitted(attempt, event);
     if (development) Object.freeze(event);
     frame(IN_EMIT, invocation, type, run.put(event));
     if (full()) exchange(run);
@@ -197,8 +201,10 @@ export function settleFailed(attempt: Attempt, error: unknown, outcome: number):
   const run = attempt.run as Run;
   if (outcome === BAD && error instanceof StepReturnError) Object.assign(error, { runId: run.runId });
   if (step.retry !== undefined) writeChance(run, step);
+  const { observers } = run;
   frame(IN_SETTLE, invocation, verdict.outcome, run.put(new Thrown(verdict.error)));
   exchange(run);
+  observers?.failed(attempt, verdict.error, run.delayed?.has(invocation) === true);
   // One that is tried again gets its results then.
   if (run.memory !== undefined && run.delayed?.has(invocation) !== true) forgetOnce(run.memory, attempt.seq);
 }
@@ -230,6 +236,7 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
       checkEmits(step, event, "yielded");
       checkRequestId(run, event, [], step.name);
       const output = outputOf(run, event);
+      run.observers?.emitted(attempt, event);
       const first = !begun;
       begun = true;
       if (run.memory === undefined && run.pause === undefined) emitYielded(attempt, run, output, first);

@@ -33,6 +33,25 @@ export function payloadOf(event: Event): object {
   return fields;
 }
 
+/** Stands for the payload of an event that cannot be stored, where nobody gets what is stored. */
+export function standIn(event: Event, slot: number): object {
+  switch (event.type) {
+    case InputRequestEvent.type: {
+      const { id, prompt, answer } = event as InputRequestEvent;
+      return { id, prompt, slot, ...(answer === InputResponseEvent ? {} : { answer: answer.type }) };
+    }
+    case InputResponseEvent.type: {
+      const { requestId, request } = event as InputResponseEvent;
+      return { requestId, slot, request: standIn(request, slot) };
+    }
+    case StepFailedEvent.type: {
+      const { step, attempts } = event as StepFailedEvent;
+      return { step, attempts, slot, event: [] };
+    }
+  }
+  return { slot };
+}
+
 function nested(event: Event): Nested {
   return { type: event.type, payload: payloadOf(event) };
 }

@@ -136,7 +136,7 @@ export class Workflow<
    * called after this has returned; those that had not settled are called again.
    *
    * @param snapshot a Snapshot, its text, or its bytes in either form
-   * @param options `signal` and `session`
+   * @param options `signal`, `session`, `streamRetention` and `overflow`
    * @throws SnapshotError for what is damaged, newer, of another workflow, or does not fit this one: nothing is left of it
    * @example
    * const handler = workflow.resume(await readFile("run.json", "utf8"));

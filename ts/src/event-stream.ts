@@ -1,0 +1,85 @@
+import { Cursor, type Result } from "./cursor";
+import { DefinitionError } from "./errors";
+import type { Run } from "./run";
+import { type Overflow, type StreamItem, streamOf } from "./stream";
+import { describe, isPlainObject } from "./values";
+
+/** Readers that are collected without having left: nobody waits for them. A stream may go with its readers, so neither is held here. */
+const left = new FinalizationRegistry<WeakRef<Cursor>>((cursor) => cursor.deref()?.leave());
+
+/**
+ * A reader of a run's stream (10.2). Calls of `next` may overlap; they are answered in order.
+ *
+ * @throws (from `next`) the run's error when it failed or was cancelled, after all items; StreamOverflowError where `overflow` is "error"
+ * @example
+ * const stream = handler.stream();
+ * for await (const { event } of stream) if (event instanceof Token) process.stdout.write(event.text);
+ */
+export class EventStream implements AsyncIterableIterator<StreamItem, undefined> {
+  readonly #cursor: Cursor;
+
+  constructor(cursor: Cursor) {
+    this.#cursor = cursor;
+    if (cursor.stream.outcome === undefined) left.register(this, new WeakRef(cursor), cursor);
+  }
+
+  /** How many items this reader did not get, from its start (`from`, if given) on. */
+  get dropped(): number {
+    return this.#cursor.dropped;
+  }
+  next(): Promise<Result> {
+    return this.#cursor.read();
+  }
+  /** Leaves the stream: nobody waits for this reader any more. */
+  return(): Promise<Result> {
+    this.#leave();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+  throw(error: unknown): Promise<Result> {
+    this.#leave();
+    return Promise.reject(error);
+  }
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The same items as a ReadableStream, which takes one when it is asked for one. To cancel it is to leave. */
+  toReadableStream(): ReadableStream<StreamItem> {
+    return new ReadableStream<StreamItem>(
+      {
+        pull: async (controller) => {
+          const { value, done } = await this.next();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+        cancel: () => this.#leave(),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  #leave(): void {
+    left.unregister(this.#cursor);
+    this.#cursor.leave();
+  }
+}
+
+/** @throws DefinitionError */
+export function readStream(run: Run, options: unknown = {}): EventStream {
+  const refuse = (why: string): never => {
+    throw new DefinitionError(`Workflow "${run.workflowName}", handler.stream: ${why}`, { runId: run.runId });
+  };
+  if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
+  const { from, ...unknown } = options;
+  const extra = Object.keys(unknown)[0];
+  if (extra !== undefined) refuse(`there is no option "${extra}". Known: from.`);
+  if (from !== undefined && !(Number.isSafeInteger(from) && (from as number) >= 0))
+    refuse(`"from" is the offset to start at, a whole number from 0 up, not ${describe(from)}.`);
+  return openStream(run, from as number | undefined);
+}
+
+/** @param overflow what becomes of this reader when it falls behind; default: what the run's option says */
+export function openStream(run: Run, from?: number, overflow?: Overflow): EventStream {
+  const stream = streamOf(run);
+  return new EventStream(new Cursor(stream, from, overflow ?? stream.overflow));
+}
