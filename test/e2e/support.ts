@@ -32,3 +32,9 @@ export const entries = (snapshot: Snapshot, section: string): unknown[] =>
   Object.entries(read(snapshot))
     .filter(([key]) => key.startsWith(`${section}/`))
     .map(([, value]) => value);
+
+/** A handler whose end is looked at later: its failure is observed meanwhile. */
+export function observed<H extends { result(): Promise<unknown> }>(handler: H): H {
+  handler.result().catch(() => {});
+  return handler;
+}
