@@ -53,7 +53,8 @@ export function standIn(event: Event, slot: number): object {
 }
 
 function nested(event: Event): Nested {
-  return { type: event.type, payload: payloadOf(event) };
+  // An instance is its own payload; within another it would be one of a class that nobody listed.
+  return { type: event.type, payload: { ...payloadOf(event) } };
 }
 
 /**
