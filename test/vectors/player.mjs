@@ -49,21 +49,67 @@ async function refused(vector, blazen) {
   expect(error.message.includes(message), `"${message}" expected in the message: ${error.message}`);
 }
 
+/** An attempt's error that its step's `retryOn` does not want. */
+class Final extends Error {}
+
+/** A step's policy, from what the core is given. */
+function retryOf({ attempts, exponential, initial, max, jitter = 0 }) {
+  const backoff = exponential ? "exponential" : "fixed";
+  return { maxAttempts: attempts, backoff, initial, max, jitter: jitter / 1e6, retryOn: (error) => !(error instanceof Final) };
+}
+
 function build({ name, unhandled, external, steps }, { Workflow, all, collect }, call) {
   const workflow = new Workflow(name, { ...(unhandled && { unhandledEvents: unhandled }), ...(external && { external }) });
   for (const step of steps) {
-    const { kind, types, keyed, options } = accepts(step.accepts);
+    const { kind, types, keyed, options: of } = accepts(step.accepts);
     const by = (event) => {
       const key = event.keys[step.name];
       if (key instanceof Error) throw key;
       return key;
     };
-    const accepted = kind === "any" ? types : kind === "all" ? all(...types, ...(keyed ? [{ by }] : [])) : collect(types, options);
-    const { limit, pool, emits } = step;
+    const accepted = kind === "any" ? types : kind === "all" ? all(...types, ...(keyed ? [{ by }] : [])) : collect(types, of);
+    const { limit, pool, emits, retry } = step;
     const concurrency = pool === undefined ? limit : { pool, limit };
-    workflow.step(step.name, accepted, { ...(concurrency && { concurrency }), ...(emits && { emits }) }, (event, ctx) => call(step.name, event, ctx));
+    const options = { ...(concurrency && { concurrency }), ...(emits && { emits }), ...(retry && { retry: retryOf(retry) }) };
+    workflow.step(step.name, accepted, options, (event, ctx) => call(step.name, event, ctx));
   }
   return workflow;
+}
+
+/** Time as the vector's lines tell it. */
+class Clock {
+  #now = 0;
+  #alarms = new Set();
+
+  now() {
+    return this.#now;
+  }
+  after(ms, callback) {
+    const alarm = { at: this.#now + ms, callback };
+    this.#alarms.add(alarm);
+    if (ms <= 0) setTimeout(() => this.#ring(alarm), 0);
+    return () => this.#alarms.delete(alarm);
+  }
+  /** When it is due to ring; Infinity if nothing is. */
+  get next() {
+    return Math.min(Number.POSITIVE_INFINITY, ...Array.from(this.#alarms, ({ at }) => at));
+  }
+  set(now) {
+    this.#now = now;
+    for (const alarm of [...this.#alarms]) if (alarm.at <= now) this.#ring(alarm);
+  }
+  #ring(alarm) {
+    if (this.#alarms.delete(alarm)) alarm.callback();
+  }
+}
+
+/** The number of an event: that of its slot in the vector. */
+function numberOf(event) {
+  const short = event.type.replace("blazen::", "");
+  if (short === "StepFailedEvent") return Number(event.error.message.replace("of slot ", ""));
+  if (short === "InputResponseEvent") return event.response.n;
+  if (short === "InputRequestEvent") return event.metadata;
+  return (event.result ?? event).n;
 }
 
 /** One call of a step, which the vector settles. */
@@ -73,22 +119,45 @@ class Call {
   #settle;
   /** Events that a generator has yielded, this call's attempts before it included. */
   #yielded = [];
+  /** What it waits for, in the order of its calls. */
+  waits = [];
 
   constructor(step, event, ctx) {
     Object.assign(this, { step, event, ctx, signal: ctx.signal });
     this.#next();
   }
-  /** Goes on where the attempt before it was. */
-  follow({ staged, yielded }) {
-    this.staged = staged;
+  /** Goes on where the attempt before it was: one that has failed has emitted nothing, but for its yields. */
+  follow({ staged, yielded, settled }) {
+    if (!settled) this.staged = staged;
     this.#yielded = yielded;
+  }
+  /**
+   * Sleeps or asks; what the engine tells of it goes to `told`.
+   *
+   * @param wait `kind`: "Sleep" or "Ask", its number `at`, the time `until` if there is one, the `slot` of a question
+   */
+  wait(wait, clock, told) {
+    this.waits.push(wait);
+    const { kind, at, until } = wait;
+    const tell = (verb) => (value) => {
+      if (wait.over) return;
+      wait.over = true;
+      told({ verb, call: this, at, value });
+    };
+    // At the end of the attempt it rejects, which is nothing that a line tells.
+    if (kind === "Sleep") this.ctx.sleepUntil(new Date(until)).then(tell("Woken"), () => {});
+    else {
+      const request = { prompt: `question ${at}`, ...(until !== undefined && { timeout: until - clock.now() }) };
+      const expired = tell("Expired");
+      this.ctx.requestInput(request).then(tell("Answered"), (error) => error.code === "TIMEOUT" && expired(error));
+    }
   }
   get yielded() {
     return this.#yielded;
   }
   /** What the step got, in words. */
   get got() {
-    const numbers = [this.event].flat().map((event) => event.n);
+    const numbers = [this.event].flat().map(numberOf);
     return `${this.step} ${Array.isArray(this.event) ? `[${numbers}]` : numbers}`;
   }
   #next() {
@@ -156,17 +225,41 @@ class Player {
   #id;
   /** Of calls that must not reject: their errors. */
   #promises = [];
+  #clock = new Clock();
+  /** What the line Until says of the next sleep or question. */
+  #until;
+  /** Math.random, while a line has said what it gives. */
+  #random;
+  /** By the id of the invocation: its latest call. */
+  #latest = new Map();
+  /** What sleeps and questions have told, and no line has named yet. */
+  #told = [];
+  /** Questions: by the vector's number of the request, and by the slot, their ids. */
+  #requests = new Map();
+  #asks = new Map();
+  /** Ids of those that wait for an answer. */
+  #pending = new Set();
+  /** Ids of questions that steps of the present run await, and of those that have an answer which waits until they do (7.3). */
+  #awaited = new Set();
+  #early = new Map();
+  /** By the slot of the error: what a StepFailedEvent says. */
+  #failures = new Map();
+  /** Of each question that a step returns, in their order: the type of its answer. */
+  #answers;
+  /** Events that an observer was told of, and no line has named yet. */
+  #routed;
 
   constructor(vector, blazen) {
     this.#vector = vector;
     this.#blazen = blazen;
     this.#modes = modes(vector.play);
+    this.#answers = answers(vector);
   }
 
   input(line) {
     const [verb, a, b, c] = words(line);
     const call = this.#running.get(a);
-    if (["Emit", "Yield", "Send", "Settle", "Fan"].includes(verb) && this.#gone.has(a)) {
+    if (["Emit", "Yield", "Send", "Settle", "Fan", "Sleep", "Ask"].includes(verb) && this.#gone.has(a)) {
       this.#keys = {};
       this.#id = undefined;
       if (verb === "Settle") this.#gone.delete(a);
@@ -182,14 +275,67 @@ class Player {
     else if (verb === "Cancel") this.#promised(this.#handler.cancel(undefined, { grace: 0 }));
     else if (verb === "Settle" && b === "ok") call.ok();
     else if (verb === "Settle" && b === "failed") call.fail(this.#error(c));
+    else if (verb === "Settle" && b === "final") call.fail(this.#error(c, Final));
     else if (verb === "Settle" && b === "bad") call.bad();
+    else if (verb === "Tick") this.#clock.set(Number(a));
+    else if (verb === "Until") this.#until = Number(a);
+    else if (verb === "Sleep") this.#wait(call, { kind: verb, at: Number(b) });
+    else if (verb === "Ask") this.#ask(call, Number(b), Number(c));
+    else if (verb === "Respond") this.#respond(a, b, Number(c));
+    else if (verb === "Random") this.#pretend(Number(a) / 2 ** 30);
+    else if (verb === "Observe") this.#observe();
     else expect(verb === "Fan", `unknown line "${line}"`);
+  }
+
+  #wait(call, wait) {
+    call.wait({ ...wait, ...(this.#until !== undefined && { until: this.#until }) }, this.#clock, (told) => this.#told.push(told));
+    this.#until = undefined;
+  }
+  #ask(call, at, slot) {
+    const id = `${call.ctx.invocationId}/${at}`;
+    this.#asks.set(slot, id);
+    this.#awaited.add(id);
+    if (this.#early.delete(id)) this.#pending.delete(id);
+    this.#wait(call, { kind: "Ask", at });
+  }
+  #respond(request, type, slot) {
+    const n = slot;
+    this.#objects.delete(slot);
+    const response = type === "InputResponseEvent" ? { n } : { n, keys: this.#keys };
+    if (type === "InputResponseEvent") this.#objects.set(slot, response);
+    this.#keys = {};
+    const id = this.#requests.get(request);
+    if (type === "InputResponseEvent" && this.#stopped.length > 0 && !this.#awaited.has(id)) return this.#respondEarly(id, response);
+    this.#pending.delete(id);
+    this.#promised(this.#handler.respond(id, response));
+  }
+  /** It is not recorded before the step asks again: one who answers a run that goes on elsewhere has to answer there. */
+  #respondEarly(id, response) {
+    this.#early.set(id, response);
+    const stopped = this.#stopped.length;
+    const gone = (error) => {
+      if (error.code !== "RUN_OVER" || stopped === this.#stopped.length) throw error;
+    };
+    this.#promised(this.#handler.respond(id, response).catch(gone));
+  }
+  /** Makes chance what the vector says, until the turn is over. */
+  #pretend(random) {
+    this.#random ??= Math.random;
+    Math.random = () => random;
+  }
+  #pretended() {
+    if (this.#random !== undefined) Math.random = this.#random;
+    this.#random = undefined;
+  }
+  async #observe() {
+    this.#routed ??= [];
+    for await (const { kind, event } of this.#handler.observe()) if (kind === "routed") this.#routed.push(event);
   }
 
   #start(slot) {
     const workflow = this.#workflow();
     const input = { n: Number(slot) };
-    this.#handler = workflow.start(input);
+    this.#handler = workflow.start(input, { clock: this.#clock });
     expect(this.#calls.length > 0, "start calls the first step before it returns");
     const event = this.#calls[0].event;
     expect(event.type === "blazen::StartEvent" && event.n === input.n, "the first step gets the StartEvent with the input's fields");
@@ -201,13 +347,21 @@ class Player {
     return build(this.#vector.definition, this.#blazen, (step, event, ctx) => {
       expect(generation === this.#stopped.length, `step "${step}" was called by a run that is paused`);
       const before = this.#again.get(ctx.invocationId);
+      this.#again.delete(ctx.invocationId);
+      const latest = this.#latest.get(ctx.invocationId);
       const call = new Call(step, event, ctx);
+      this.#latest.set(ctx.invocationId, call);
       call.order = this.#count++;
       call.mode = before === undefined ? this.#modes.get(call.got)?.shift() : before.mode;
+      call.latest = latest;
+      if (latest !== undefined) call.follow(latest);
       if (before === undefined) this.#calls.push(call);
       else {
-        call.follow(before);
         before.next = call;
+        for (const wait of before.waits) {
+          if (wait.kind === "Ask") this.#awaited.add(`${ctx.invocationId}/${wait.at}`);
+          call.wait({ ...wait }, this.#clock, (told) => this.#told.push(told));
+        }
       }
       return call.returned();
     });
@@ -222,12 +376,23 @@ class Player {
     const n = Number(slot);
     const keys = this.#keys;
     this.#keys = {};
-    const event = type === "StopEvent" ? new this.#blazen.StopEvent({ result: { n } }) : { type: typeName(type), n, keys };
+    const event =
+      type === "InputRequestEvent"
+        ? this.#question(n)
+        : type === "StopEvent"
+          ? new this.#blazen.StopEvent({ result: { n } })
+          : { type: typeName(type), n, keys };
     this.#objects.set(n, event);
     return event;
   }
-  #error(slot) {
-    const error = new Error(`of slot ${slot}`);
+  #question(n) {
+    const answer = this.#blazen.event(this.#answers.shift());
+    const event = new this.#blazen.InputRequestEvent({ prompt: `of slot ${n}`, metadata: n, answer });
+    this.#asks.set(n, event.id);
+    return event;
+  }
+  #error(slot, Kind = Error) {
+    const error = new Kind(`of slot ${slot}`);
     this.#objects.set(Number(slot), error);
     return error;
   }
@@ -263,22 +428,42 @@ class Player {
       await turn();
       if (this.#calls.length >= calls && ends === (this.#handler.status !== "running" && this.#handler.status !== "waiting")) break;
     }
+    this.#pretended();
     for (const line of lines) await this.#output(line, `${where} ${line.join(" ")}`);
+    const [told] = this.#told;
+    expect(told === undefined, `${where}: ${told?.verb} ${told?.at} of step "${told?.call.step}", which the vector does not say`);
+    const pending = this.over ? [] : [...this.#pending];
+    const shown = this.#handler.pendingInputs.map(({ id }) => id);
+    expect(String(shown) === String(pending), `${where}: pendingInputs has ${shown}, not ${pending}`);
     expect(
       (this.#loose && !this.over) || this.#calls.length === this.#checked,
       `${where}: step "${this.#calls[this.#checked]?.step}" was called, which the vector does not say`,
     );
     if (!this.over) {
-      const status = lines.at(-1)?.[0] === "Waiting" ? "waiting" : "running";
+      const status = lines.some(([verb]) => verb === "Waiting") ? "waiting" : "running";
       const was = this.#handler.status;
       expect(was === status, `${where}: the run's status is "${was}", not "${status}"`);
     }
   }
 
-  async #output([verb, a, b, c], where) {
+  async #output([verb, a, b, c, d], where) {
     if (verb === "Invoke") return this.#invoked(a, b, c, where);
     if (verb === "Abort" && this.#gone.has(a)) return;
+    if (verb === "Abort" && b === "delayed") return expect(this.#running.get(a)?.settled !== false, `${where}: it is not waiting to be tried again`);
     if (verb === "Abort") return expect(this.#running.get(a).signal.aborted, `${where}: the signal is not aborted`);
+    if (verb === "Woken" || verb === "Answered" || verb === "Expired") return this.#waited(verb, a, b, c, where);
+    if (verb === "Asked") return this.#asked(a, Number(c), where);
+    if (verb === "Withdrawn") return expect(this.#pending.delete(this.#asks.get(Number(a))), `${where}: no question of that slot is pending`);
+    if (verb === "Delayed") return expect(this.#running.get(a).settled, `${where}: it has not failed`);
+    if (verb === "Failed") return this.#failures.set(Number(a), { step: b, attempts: Number(c), of: slots(d) });
+    if (verb === "Alarm") {
+      const { next } = this.#clock;
+      return expect(a === "-" ? next === Number.POSITIVE_INFINITY : next <= Number(a), `${where}: the clock would ring at ${next}`);
+    }
+    if (verb === "Routed") {
+      const event = this.#routed.shift();
+      return expect(event !== undefined && this.#is(event, Number(a)), `${where}: the observer was told of ${event?.type}`);
+    }
     // Release and Publish are nothing that a user sees.
     if (verb !== "Finish" && verb !== "Fail") return;
     this.over = true;
@@ -290,6 +475,29 @@ class Player {
       expect(stop === undefined ? result.n === Number(a) : result === stop.result, `${where}: result() gives another object`);
     } else this.#failed(error, a, b, c, where);
     for (const call of this.#calls) expect(call.settled || call.signal.aborted, `${where}: the signal of "${call.step}" is not aborted`);
+  }
+
+  /** A sleep or a question of a step is over, in the order of the lines. */
+  #waited(verb, invocation, at, slot, where) {
+    // It waits to be tried again, and hears of it then.
+    if (this.#running.get(invocation)?.settled !== false) return;
+    const told = this.#told.shift();
+    const what = told && `${told.verb} ${told.at} of step "${told.call.step}"`;
+    expect(told?.verb === verb && told.at === Number(at) && told.call === this.#running.get(invocation), `${where}: came ${what}`);
+    if (verb === "Answered") expect(this.#answer(told.value, Number(slot)), `${where}: another answer: ${JSON.stringify(told.value)}`);
+    if (verb === "Expired") this.#pending.delete(`${told.call.ctx.invocationId}/${at}`);
+  }
+  #answer(answer, slot) {
+    const known = this.#objects.get(slot);
+    return known === undefined ? answer.n === slot : answer === known;
+  }
+  #asked(request, slot, where) {
+    const id = this.#asks.get(slot);
+    this.#requests.set(request, id);
+    this.#pending.add(id);
+    const pending = this.#handler.pendingInputs.find((one) => one.id === id);
+    expect(pending !== undefined, `${where}: it is not in pendingInputs`);
+    expect(pending.runId === this.#handler.runId && pending.path.length === 0, `${where}: ${JSON.stringify(pending)}`);
   }
 
   #invoked(invocation, step, given, where) {
@@ -306,8 +514,9 @@ class Player {
       events.length === slots(given).length && slots(given).every((slot, at) => this.#is(events[at], slot)),
       `${where}: not the very objects: ${call.got}`,
     );
-    expect(this.#loose || call.ctx.attempt === 1, `${where}: attempt ${call.ctx.attempt}`);
-    expect(!this.#invocationIds.has(call.ctx.invocationId), `${where}: the id ${call.ctx.invocationId} was given twice`);
+    const attempt = (call.latest?.ctx.attempt ?? 0) + 1;
+    expect(this.#loose || call.ctx.attempt === attempt, `${where}: attempt ${call.ctx.attempt}, not ${attempt}`);
+    expect(call.latest !== undefined || !this.#invocationIds.has(call.ctx.invocationId), `${where}: the id ${call.ctx.invocationId} was given twice`);
     this.#invocationIds.add(call.ctx.invocationId);
     this.#running.set(invocation, call);
     this.#gone.delete(invocation);
@@ -315,9 +524,21 @@ class Player {
   /** The object of a slot; the first that comes after a resume, and has its number, is that from then on. */
   #is(event, slot) {
     const known = this.#objects.get(slot);
+    if (event.type === "blazen::StepFailedEvent" && known !== event) {
+      this.#objects.set(slot, event);
+      return (known === undefined || event.error === known) && numberOf(event) === slot && this.#tellsOf(event, this.#failures.get(slot));
+    }
+    if (event.type === "blazen::InputResponseEvent" && known !== undefined && known !== event) {
+      this.#objects.set(slot, event);
+      return event.response === known;
+    }
     if (known !== undefined) return event === known;
     this.#objects.set(slot, event);
-    return event.n === slot;
+    return numberOf(event) === slot;
+  }
+  #tellsOf({ step, attempts, event }, failure) {
+    const numbers = [event].flat().map(numberOf);
+    return failure.step === step && failure.attempts <= attempts && String(failure.of) === String(numbers);
   }
 
   #failed(error, code, step, slot, where) {
@@ -364,9 +585,12 @@ class Player {
     this.#checked = 0;
     this.#objects = new Map();
     // Events that were staged by calls, and are made by them again.
-    for (const { staged } of unsettled) for (const event of staged) this.#objects.set(event.n ?? event.result.n, event);
-    this.#handler = this.#workflow().resume(text);
+    for (const { staged } of unsettled) for (const event of staged) this.#objects.set(numberOf(event), event);
+    this.#awaited = new Set();
+    this.#handler = this.#workflow().resume(text, { clock: this.#clock });
+    if (this.#routed !== undefined) void this.#observe();
     this.#listen();
+    for (const [id, response] of this.#early) this.#respondEarly(id, response);
     expect(String(await this.#handler.snapshot()) === text, `${where}: a snapshot at once after the resume differs`);
     for (let turns = 0; turns < 100 && (turns < 2 || unsettled.some(({ next }) => next === undefined)); turns++) await turn();
     for (const call of unsettled) {
@@ -375,7 +599,7 @@ class Player {
       expect(next.got === call.got, `${where}: "${next.got}" was called again instead of "${call.got}"`);
       expect(next.ctx.attempt === call.ctx.attempt + 1, `${where}: "${call.got}" has the attempt ${next.ctx.attempt} after ${call.ctx.attempt}`);
       const numbers = [next.event].flat();
-      for (const event of numbers) expect(this.#is(event, event.n), `${where}: two objects for slot ${event.n}`);
+      for (const event of numbers) expect(this.#is(event, numberOf(event)), `${where}: two objects for slot ${numberOf(event)}`);
     }
     const again = [...this.#running].map(([invocation, { next }]) => [invocation, next]);
     this.#running = new Map(again);
@@ -386,12 +610,13 @@ class Player {
     const wanted = [...unsettled].sort((a, b) => seq(a) - seq(b)).map(({ next }) => next.order);
     expect(String([...order].sort((a, b) => a - b)) === String(wanted), `${where}: called again in another order than that of their ids`);
     expect(this.#loose || this.#calls.length === this.#checked, `${where}: step "${this.#calls[this.#checked]?.step}" was called by the resume`);
-    const status = out.at(-1) === "Waiting" ? "waiting" : "running";
+    const status = out.includes("Waiting") ? "waiting" : "running";
     if (!this.#loose) expect(this.#handler.status === status, `${where}: the resumed run's status is "${this.#handler.status}", not "${status}"`);
   }
 
   /** Leaves nothing pending, whatever came. */
   async close() {
+    this.#pretended();
     if (this.#handler === undefined) return;
     if (!this.over) await this.#handler.cancel(undefined, { grace: 0 });
     for (const call of this.#calls) if (!call.settled) call.ok();
@@ -404,6 +629,23 @@ class Player {
     }
     for (const error of await Promise.all(this.#promises)) expect(error === undefined, `send, sendEvent or cancel rejected: ${error}`);
   }
+}
+
+/** The types of the answers to the questions that steps return, in the order in which they are emitted; those never answered get any that a step takes. */
+function answers({ definition, play }) {
+  const types = [];
+  const emitted = new Map();
+  const asked = new Map();
+  const any = definition.steps.flatMap(({ accepts: given }) => accepts(given).types).find((type) => typeName(type) === type);
+  for (const { in: lines, out } of play) {
+    for (const [verb, a, b, c] of lines.map(words)) {
+      if (verb === "Emit" && b === "InputRequestEvent") emitted.set(c, types.push(any) - 1);
+      if (verb === "Respond" && asked.get(a) !== undefined) types[asked.get(a)] = typeName(b);
+    }
+    for (const [verb, request, invocation, slot] of out.map(words))
+      if (verb === "Asked") asked.set(request, invocation === "-" ? emitted.get(slot) : undefined);
+  }
+  return types;
 }
 
 /** What each call's step does, by what it got: it returns an event, an array, or is a generator. */
