@@ -226,6 +226,7 @@ class Player {
   /** Of calls that must not reject: their errors. */
   #promises = [];
   #clock = new Clock();
+  #alarm = Number.POSITIVE_INFINITY;
   /** What the line Until says of the next sleep or question. */
   #until;
   /** Math.random, while a line has said what it gives. */
@@ -432,6 +433,10 @@ class Player {
     for (const line of lines) await this.#output(line, `${where} ${line.join(" ")}`);
     const [told] = this.#told;
     expect(told === undefined, `${where}: ${told?.verb} ${told?.at} of step "${told?.call.step}", which the vector does not say`);
+    const { next } = this.#clock;
+    const none = this.over || this.#alarm === Number.POSITIVE_INFINITY;
+    // One that rings too early does no harm, so the clock need not be set anew for a later time.
+    expect(none ? next === Number.POSITIVE_INFINITY : next <= this.#alarm, `${where}: the clock rings at ${next}, not ${none ? "never" : this.#alarm}`);
     const pending = this.over ? [] : [...this.#pending];
     const shown = this.#handler.pendingInputs.map(({ id }) => id);
     expect(String(shown) === String(pending), `${where}: pendingInputs has ${shown}, not ${pending}`);
@@ -454,11 +459,15 @@ class Player {
     if (verb === "Woken" || verb === "Answered" || verb === "Expired") return this.#waited(verb, a, b, c, where);
     if (verb === "Asked") return this.#asked(a, Number(c), where);
     if (verb === "Withdrawn") return expect(this.#pending.delete(this.#asks.get(Number(a))), `${where}: no question of that slot is pending`);
-    if (verb === "Delayed") return expect(this.#running.get(a).settled, `${where}: it has not failed`);
+    if (verb === "Delayed") {
+      const call = this.#running.get(a);
+      const failures = this.#stopped.length > 0 ? Number(c) <= call.ctx.attempt : Number(c) === call.ctx.attempt;
+      return expect(call.settled && call.step === b && failures, `${where}: it was attempt ${call.ctx.attempt} of "${call.step}"`);
+    }
     if (verb === "Failed") return this.#failures.set(Number(a), { step: b, attempts: Number(c), of: slots(d) });
     if (verb === "Alarm") {
-      const { next } = this.#clock;
-      return expect(a === "-" ? next === Number.POSITIVE_INFINITY : next <= Number(a), `${where}: the clock would ring at ${next}`);
+      this.#alarm = a === "-" ? Number.POSITIVE_INFINITY : Number(a);
+      return;
     }
     if (verb === "Routed") {
       const event = this.#routed.shift();
