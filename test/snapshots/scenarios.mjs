@@ -95,17 +95,49 @@ export function values() {
   };
 }
 
+/** A clock that stands still, in 2026; a hasty one is at once where the next thing is due. */
+class Clock {
+  #now = Date.UTC(2026, 0, 31, 12);
+  #alarms = new Set();
+
+  constructor(hasty) {
+    this.hasty = hasty;
+  }
+  now() {
+    return this.#now;
+  }
+  after(ms, callback) {
+    const alarm = { at: this.#now + ms, callback };
+    this.#alarms.add(alarm);
+    if (this.hasty || ms <= 0) setTimeout(() => this.#ring(alarm), 0);
+    return () => this.#alarms.delete(alarm);
+  }
+  /** Lets so many ms pass, with what is due then. */
+  async pass(ms) {
+    this.#now += ms;
+    for (const alarm of [...this.#alarms]) if (alarm.at <= this.#now) this.#ring(alarm);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  #ring(alarm) {
+    if (!this.#alarms.delete(alarm)) return;
+    this.#now = Math.max(this.#now, alarm.at);
+    alarm.callback();
+  }
+}
+
 /**
  * @param blazen the package's namespace object
- * @returns by name: `build(free)` makes the workflow, whose steps go on for ever unless they are `free`; `reach(handler)` brings
+ * @returns by name: `build(free)` makes the workflow, whose steps go on for ever unless they are `free`; `reach(handler, clock)` brings
  *   a run to where it is stored; `finish(handler)` what a resumed one needs; `result` what it ends with, in words
  */
-export function scenarios({ BlazenState, Workflow, all, codec, collect, event, StartEvent, StopEvent }) {
+export function scenarios(blazen) {
+  const { BlazenState, Workflow, all, codec, collect, event, StartEvent, StopEvent, InputRequestEvent, InputResponseEvent, StepFailedEvent } = blazen;
   const Work = class extends event("Work") {};
   const Done = class extends event("Done") {};
   const Note = class extends event("Note") {};
   const Paid = class extends event("Paid") {};
   const Sum = class extends event("Sum") {};
+  const Decided = class extends event("Decided") {};
   const stop = (result) => new StopEvent({ result });
   const never = new Promise(() => {});
   const until = (free) => (free ? undefined : never);
@@ -474,6 +506,131 @@ export function scenarios({ BlazenState, Workflow, all, codec, collect, event, S
       },
       result: '"paid"',
     },
+    requests: {
+      build: () =>
+        new Workflow("requests")
+          .step("ask", StartEvent, () => [
+            new InputRequestEvent({ prompt: "Pay?", id: "pay", metadata: { cents: 12n, due: new Date(0) }, answer: Decided }),
+            new InputRequestEvent({ prompt: "Why?", id: "why" }),
+            new InputRequestEvent({ prompt: "Who?", id: "who/ü %" }),
+          ])
+          .step("decided", Decided, ({ pay }) => new Done({ pay }))
+          .step("heard", InputResponseEvent, ({ request, response }) => new Done({ asked: request.prompt, heard: response }))
+          .step("all", collect(Done, { of: "ask" }), (done) => stop(done.map((one) => ({ ...one })))),
+      reach: (handler) => handler.respond("why", { b: [1n], a: new Uint8Array([1, 2, 3]) }),
+      mode: "drain",
+      finish: async (handler) => {
+        await handler.respond("why", { a: new Uint8Array([1, 2, 3]), b: [1n] });
+        const other = await handler.respond("why", 1).catch(({ code }) => code);
+        if (other !== "ALREADY_ANSWERED") throw new Error(`another answer gives ${other}`);
+        const [pay, who] = handler.pendingInputs;
+        await handler.respond(who.id, "Ada");
+        await handler.respond(pay.id, { pay: pay.metadata });
+      },
+      result: () =>
+        tell([{ pay: { cents: 12n, due: new Date(0) } }, { asked: "Why?", heard: { b: [1n], a: new Uint8Array([1, 2, 3]) } }, { asked: "Who?", heard: "Ada" }]),
+    },
+    answer: {
+      build: () =>
+        new Workflow("answer")
+          .step("ask", StartEvent, () => new InputRequestEvent({ prompt: "Why?", id: "why" }))
+          .step("heard", InputResponseEvent, ({ request, requestId, response }) => stop([request instanceof InputRequestEvent, requestId, response])),
+      reach: async (handler) => {
+        await handler.pause();
+        await handler.respond("why", new Map([["because", -0]]));
+      },
+      mode: "drain",
+      result: () => tell([true, "why", new Map([["because", -0]])]),
+    },
+    asking: {
+      build: () =>
+        new Workflow("asking").step("ask", StartEvent, async (_, ctx) => {
+          const first = await ctx.requestInput({ prompt: "first", timeout: 1000 });
+          const second = await ctx.requestInput({ prompt: "second", timeout: 1000 }).catch(({ code }) => code);
+          const [third, fourth] = await Promise.all([
+            ctx.requestInput({ prompt: "third", metadata: [1n], timeout: 1e12 }),
+            ctx.requestInput({ prompt: "fourth" }),
+          ]);
+          return stop([first, second, third, fourth]);
+        }),
+      reach: async (handler, clock) => {
+        await handler.respond(handler.pendingInputs[0].id, new Map([["answer", 1n]]));
+        await turn();
+        await clock.pass(1000);
+      },
+      finish: async (handler) => {
+        const [third, fourth] = handler.pendingInputs;
+        await handler.respond(fourth.id, "4");
+        await handler.respond(third.id, third.metadata);
+      },
+      still: true,
+      result: () => tell([new Map([["answer", 1n]]), "TIMEOUT", [1n], "4"]),
+    },
+    sleeping: {
+      build: () =>
+        new Workflow("sleeping", { timeout: 1e12 })
+          .step("sleep", StartEvent, async (_, ctx) => {
+            await ctx.sleep(1000);
+            await Promise.all([ctx.sleep(5e11), ctx.sleepUntil(new Date("2026-02-01T00:00:00.500Z"))]);
+            return new Done({ n: ctx.attempt });
+          })
+          .step("short", StartEvent, { timeout: 500 }, async (_, ctx) => {
+            await ctx.sleep(86_400_000);
+            return new Done({ n: 10 + ctx.attempt });
+          })
+          .step("both", all(Done, Done), (done) => stop(done.map(({ n }) => n))),
+      reach: async (_, clock) => {
+        await turn();
+        await clock.pass(1000);
+        await clock.pass(500);
+      },
+      result: "[12,2]",
+    },
+    delay: {
+      build: (free) =>
+        new Workflow("delay", { state: { n: 0 } })
+          .step("fan", StartEvent, () => works(2))
+          .step("work", Work, { retry: { maxAttempts: 4, initial: 1000 }, concurrency: 1 }, async ({ n }, ctx) => {
+            const effect = await ctx.once("effect", () => `effect of ${n}`);
+            ctx.state.update("n", (n) => n + 1);
+            if (n === 0 && ctx.attempt < 3) throw new Error("boom");
+            await until(free);
+            return new Done({ said: [effect, ctx.attempt] });
+          })
+          .step("both", collect(Done, { of: "fan" }), (done, ctx) => stop([...done.map(({ said }) => said), ctx.state.get("n")])),
+      reach: async (_, clock) => {
+        await turn();
+        await clock.pass(999);
+      },
+      result: '[["effect of 0",3],["effect of 1",2],2]',
+    },
+    failed: {
+      build: (free) =>
+        new Workflow("failed", { types })
+          .step("fan", StartEvent, () => [...works(1), new Note({ key: 1 })])
+          .step("join", all(Work, Note), { retry: { maxAttempts: 2, initial: 0 } }, async () => {
+            throw errors()[0];
+          })
+          .step("failed", StepFailedEvent, async ({ step, attempts, event, error }) => {
+            await until(free);
+            return stop([step, attempts, event.map((one) => [one.type, one instanceof Work || one instanceof Note]), error]);
+          }),
+      // The second attempt comes by a timer.
+      reach: async () => {
+        await turn();
+        await turn();
+      },
+      result: () =>
+        tell([
+          "join",
+          2,
+          [
+            ["Work", true],
+            ["Note", true],
+          ],
+          errors()[0],
+        ]),
+    },
     plain: {
       build: (free) =>
         new Workflow("plain")
@@ -493,12 +650,13 @@ export function scenarios({ BlazenState, Workflow, all, codec, collect, event, S
 
 /** Brings a run of a scenario to where it is stored. @returns its snapshot */
 export async function reached({ build, input = {}, reach, mode = "now", restarts = 0 }) {
-  let handler = build(false).start(input, { runId: "golden" });
-  if (reach !== undefined) await reach(handler);
+  const clock = new Clock(false);
+  let handler = build(false).start(input, { runId: "golden", clock });
+  if (reach !== undefined) await reach(handler, clock);
   let snapshot = await handler.pause({ mode });
   for (let round = 0; round < restarts; round++) {
     await handler.cancel(undefined, { grace: 0 });
-    handler = build(false).resume(snapshot);
+    handler = build(false).resume(snapshot, { clock });
     await new Promise((resolve) => setTimeout(resolve, 0));
     snapshot = await handler.pause({ mode });
   }
@@ -507,8 +665,8 @@ export async function reached({ build, input = {}, reach, mode = "now", restarts
 }
 
 /** What a run of a scenario ends with that goes on from a snapshot, in words. */
-export async function finished({ build, finish }, snapshot) {
-  const handler = build(true).resume(snapshot);
+export async function finished({ build, finish, still = false }, snapshot) {
+  const handler = build(true).resume(snapshot, { clock: new Clock(!still) });
   await finish?.(handler);
   return tell(await handler.result());
 }
