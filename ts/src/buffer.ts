@@ -218,7 +218,7 @@ function rare(run: Run, tag: number, a: number, b: number, c: number): void {
     case CMD_EXPIRED:
       return expired(run, a, b, run.payload(c) as InputRequestEvent);
     case CMD_WITHDRAWN:
-      run.requests?.forget((run.payload(a) as InputRequestEvent).id);
+      run.requests?.withdrawn((run.payload(a) as InputRequestEvent).id);
       return;
     case CMD_ROUTED:
       run.observers?.routed(run.payload(a) as Event);
@@ -261,6 +261,7 @@ const forgotten = new FinalizationRegistry<{ binding: Binding; handle: number; r
 function wait(run: Run): void {
   run.waiting = true;
   run.limit?.stop();
+  run.rest();
   track(run);
 }
 

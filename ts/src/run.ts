@@ -22,6 +22,9 @@ export class Thrown {
   constructor(readonly error: unknown) {}
 }
 
+/** Payloads up to which a list of them is copied to save room. */
+const SMALL = 16;
+
 /** Queues of ended runs for those to come: one that grows anew in each run is dear. */
 const queues: unknown[][] = [];
 
@@ -87,6 +90,10 @@ export class Run {
   dropped: readonly string[] | undefined = undefined;
   /** What observers see; made when something is published or read. */
   stream: Stream | undefined = undefined;
+  /** The offset that its stream begins at. */
+  streamed = 0;
+  /** Events of the engine for a stream that is not made yet. */
+  shown: Event[] | undefined = undefined;
   /** Invocations whose fan-out ended before they were called. */
   withdrawn: Set<number> | undefined = undefined;
 
@@ -169,6 +176,10 @@ export class Run {
     this.#payloads.forEach((payload, slot) => {
       if (free[slot] === 0 && !(payload instanceof Thrown)) visit(payload as Event, slot);
     });
+  }
+  /** It may wait for days: a list that has grown by steps takes more than it holds. */
+  rest(): void {
+    if (this.#payloads.length < SMALL) this.#payloads = this.#payloads.slice();
   }
   /** Places for payloads, used or not. */
   get size(): number {

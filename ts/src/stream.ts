@@ -201,16 +201,30 @@ export class Stream {
   }
 }
 
+/** Events of the engine that are kept for a stream that nobody has asked for yet. */
+const FEW = 16;
+
 /** The stream of a run, made when it is first written or read. */
 export function streamOf(run: Run): Stream {
-  if (run.stream === undefined) {
-    run.stream = new Stream(run);
-    if (run.told !== undefined) run.stream.end(run.told);
-  }
-  return run.stream;
+  if (run.stream !== undefined) return run.stream;
+  const stream = new Stream(run);
+  run.stream = stream;
+  stream.startAt(run.streamed);
+  for (const event of run.shown ?? []) stream.writeOwn(event);
+  run.shown = undefined;
+  if (run.told !== undefined) stream.end(run.told);
+  return stream;
 }
 
-/** Publishes an event of the engine's: it never waits. Runs no user code. */
+/** The offset of the next item, whether there is a stream yet or not. */
+export function positionOf(run: Run): number {
+  return run.stream?.position ?? run.streamed + (run.shown?.length ?? 0);
+}
+
+/** Publishes an event of the engine's: it never waits. Most runs that ask are read by nobody, and wait for long: they need no stream. Runs no user code. */
 export function publishOwn(run: Run, event: Event): void {
-  streamOf(run).writeOwn(event);
+  if (run.stream === undefined && (run.shown?.length ?? 0) < FEW) {
+    if (run.shown === undefined) run.shown = [event];
+    else run.shown.push(event);
+  } else streamOf(run).writeOwn(event);
 }
