@@ -1,3 +1,4 @@
+import { type Tracked, untrack } from "./buffer";
 import { type Attempt, Named } from "./context";
 import { randomId } from "./environment";
 import { CancelledError, type CancelReport, StepError } from "./errors";
@@ -56,8 +57,8 @@ export class Run {
   set: unknown[] | undefined = undefined;
   ids: Numbers<string> | undefined = undefined;
   joinKeys: Numbers<string | number> | undefined = undefined;
-  /** The loop knows it as a waiting run. */
-  registered = false;
+  /** From when it first waits, or is paused. */
+  tracked: Tracked | undefined = undefined;
   /** When the core wants to hear next; no time that ever comes if nothing is due. */
   alarm: Timer | undefined = undefined;
   /** The time that is left of the run's own, where it has a limit (5.2). */
@@ -395,6 +396,7 @@ export class Run {
     this.delayed = undefined;
     this.requests?.end();
     this.observers?.end();
+    if (this.tracked !== undefined) untrack(this.tracked);
     if (this.live !== undefined) this.#abandon(cause);
     this.#payloads = [];
     this.onEnd?.();
