@@ -1,11 +1,23 @@
 import { exchange, frame } from "./buffer";
-import type { CancelReport } from "./errors";
+import { type CancelReport, DefinitionError } from "./errors";
 import { IN_CANCEL } from "./generated/tables";
 import type { Run } from "./run";
+import { describe, isPlainObject } from "./values";
 
 /** Nothing more starts; the run ends when its steps have settled or `grace` ms are over (5.3). */
 export function cancelRun(run: Run, reason: unknown, grace: number): Promise<CancelReport> {
   return run.cancel(reason, grace, () => dropWork(run));
+}
+
+/** `handler.cancel`. */
+export async function cancelByHandler(run: Run, reason: unknown, options: unknown = {}): Promise<CancelReport> {
+  const refuse = (why: string): never => {
+    throw new DefinitionError(`Workflow "${run.workflowName}", handler.cancel: ${why}`, { runId: run.runId });
+  };
+  if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
+  const { grace = 1000 } = options;
+  if (typeof grace !== "number" || !(grace >= 0)) return refuse(`"grace" is a number of milliseconds, not ${describe(grace)}.`);
+  return cancelRun(run, reason, grace);
 }
 
 function dropWork(run: Run): void {

@@ -331,12 +331,13 @@ export class Attempt implements Context {
 
   sleep(ms: number): Promise<void> {
     const run = this.alive("sleep");
-    const wait = checkedMs(`Step "${this.stepName}", ctx.sleep`, ms);
+    const wait = checkedMs(`Step "${this.stepName}", ctx.sleep`, ms, { step: this.stepName, runId: this.runId });
     return sleepUntil(this, run, run.timers.now() + wait);
   }
   sleepUntil(date: Date): Promise<void> {
     const run = this.alive("sleepUntil");
-    return sleepUntil(this, run, checkedDate(`Step "${this.stepName}", ctx.sleepUntil`, date));
+    const until = checkedDate(`Step "${this.stepName}", ctx.sleepUntil`, date, { step: this.stepName, runId: this.runId });
+    return sleepUntil(this, run, until);
   }
   requestInput<R>(request: RequestOptions): Promise<R> {
     return requestInput(this, this.alive("requestInput"), request) as Promise<R>;

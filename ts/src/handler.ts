@@ -1,4 +1,4 @@
-import { cancelRun } from "./cancel";
+import { cancelByHandler } from "./cancel";
 import type { Clock } from "./clock";
 import { type CancelReport, RunOverError } from "./errors";
 import type { Event } from "./event";
@@ -146,9 +146,10 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    * CancelledError when they have settled or `grace` ms (default 1,000) are over (5.3).
    *
    * @returns which steps stopped and which did not; the first report for a second call, an empty one after another end
+   * @throws (as a rejection) DefinitionError for bad options: the run goes on
    */
   cancel(reason?: unknown, options?: { grace?: number }): Promise<CancelReport> {
-    return cancelRun(this.#run, reason, options?.grace ?? 1000);
+    return cancelByHandler(this.#run, reason, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,6 +7,7 @@ import {
   AlreadyAnsweredError,
   type BlazenError,
   DefinitionError,
+  type ErrorDetails,
   EventValidationError,
   InvalidResponseError,
   RunOverError,
@@ -45,6 +46,8 @@ const NO_PATH: readonly string[] = Object.freeze([]);
 class Pending {
   /** Of one that a step awaits: what checks its answer; undefined until the step, in this process, has said it, null: nothing does. */
   schema: StandardSchemaV1 | null | undefined = undefined;
+  /** Of one that a step awaits in this process: its name. */
+  step: string | undefined = undefined;
   /** Those who wait for the schema. */
   #waiting: (() => void)[] | undefined = undefined;
 
@@ -74,6 +77,8 @@ const WITHDRAWN = "withdrawn";
 
 /** The questions of a run, by id: one table of what is to come and pending, and one of what is over. */
 export class Requests {
+  /** One has an answer that no step accepts: the run is about to fail. */
+  refused = false;
   readonly #open = new Map<string, Pending | typeof EMITTED>();
   #over: Map<string, Given | typeof WITHDRAWN> | undefined = undefined;
 
@@ -141,6 +146,7 @@ export function asked(run: Run, number: number, invocation: number, event: Input
   if (run.begun) publishOwn(run, event);
   const { type } = event.answer;
   if (awaited || run.plan.accepted.has(type)) return undefined;
+  requests.refused = true;
   return new UnhandledEventError(
     `Workflow "${run.workflowName}": no step accepts "${type}", the answer of the request ${JSON.stringify(event.prompt)}. Add a step that accepts it, or name another event class as "answer".`,
     type,
@@ -173,9 +179,14 @@ export function checkRequestId(run: Run, event: Event, among: readonly { readonl
 }
 
 /** A question as `ctx.requestInput` makes it. @throws DefinitionError for bad options */
-export function requestOf(options: RequestOptions, id: string, where: string): { event: InputRequestEvent; timeout: number | undefined } {
+export function requestOf(
+  options: RequestOptions,
+  id: string,
+  where: string,
+  details: ErrorDetails,
+): { event: InputRequestEvent; timeout: number | undefined } {
   const refuse = (why: string): never => {
-    throw new DefinitionError(`${where}: ${why}`);
+    throw new DefinitionError(`${where}: ${why}`, details);
   };
   if (!isPlainObject(options)) return refuse(`give { prompt, metadata?, schema?, timeout? }, not ${describe(options)}.`);
   const { prompt, schema, timeout, metadata, ...unknown } = options;
@@ -216,7 +227,7 @@ export async function respond(run: Run, id: string, response: unknown): Promise<
       await pending.known();
       continue;
     }
-    const answer = answerEvent(pending, response);
+    const answer = answerEvent(run, pending, response);
     if (!(answer instanceof Promise)) return record(run, pending, response, answer);
     const checked = await answer;
     // Meanwhile another may have answered.
@@ -237,7 +248,7 @@ function record(run: Run, pending: Pending, response: unknown, answer: Event): v
 }
 
 /** The event that a response becomes. @throws InvalidResponseError for one that is refused */
-function answerEvent({ event: request, awaited, schema }: Pending, response: unknown): Event | Promise<Event> {
+function answerEvent({ runId }: Run, { event: request, awaited, schema, step }: Pending, response: unknown): Event | Promise<Event> {
   const made = (checked: unknown) => new InputResponseEvent({ requestId: request.id, response: checked, request });
   if (!awaited) {
     const Answer = request.answer as EventClass;
@@ -245,7 +256,7 @@ function answerEvent({ event: request, awaited, schema }: Pending, response: unk
     try {
       return new Answer(response);
     } catch (error) {
-      if (error instanceof EventValidationError) throw invalid(request, error.message, error.path, error);
+      if (error instanceof EventValidationError) throw invalid(request, error.message, error.path, { cause: error, runId });
       throw error;
     }
   }
@@ -253,25 +264,26 @@ function answerEvent({ event: request, awaited, schema }: Pending, response: unk
   const checked = (outcome: StandardSchemaV1.Result<unknown>) => {
     if (outcome.issues === undefined) return made(outcome.value);
     const issue = outcome.issues[0];
-    throw invalid(request, issue?.message ?? "the schema refuses it", pathOf(issue?.path), outcome.issues);
+    throw invalid(request, issue?.message ?? "the schema refuses it", pathOf(issue?.path), { cause: outcome.issues, runId, step });
   };
   const outcome = schema["~standard"].validate(response);
   return outcome instanceof Promise ? outcome.then(checked) : checked(outcome);
 }
 
-function invalid({ id, prompt }: InputRequestEvent, why: string, path: string, cause: unknown): BlazenError {
+function invalid({ id, prompt }: InputRequestEvent, why: string, path: string, details: ErrorDetails): BlazenError {
   const at = path === "" ? "" : ` at ${path}`;
   return new InvalidResponseError(
     `The request ${JSON.stringify(id)} (${JSON.stringify(prompt)}) does not accept this response${at}: ${why} It stays pending.`,
     path,
-    { cause },
+    details,
   );
 }
 
 /** The step, in this process, awaits the answer and says what checks it. */
-export function awaitRequest(run: Run, id: string, schema: StandardSchemaV1 | undefined): InputRequestEvent | undefined {
+export function awaitRequest(run: Run, id: string, schema: StandardSchemaV1 | undefined, step: string): InputRequestEvent | undefined {
   const pending = run.requests?.pending(id);
   if (pending === undefined) return undefined;
+  pending.step = step;
   pending.schema = schema ?? null;
   pending.tell();
   return pending.event;

@@ -9,7 +9,7 @@ import { elapsed } from "./limits";
 import type { Run } from "./run";
 import { storeSession } from "./session-policy";
 import { own, type Snapshot, snapshotOf } from "./snapshot";
-import { payloadOf } from "./stored-event";
+import { payloadOf, standIn } from "./stored-event";
 import { positionOf } from "./stream";
 
 /**
@@ -134,6 +134,6 @@ function encodeEvent(run: Run, event: Event, slot?: number): Encoded {
     return encodeFields(payloadOf(event), () => `events[${event.type}]`, run.memoryOptions.types);
   } catch (error) {
     if (slot === undefined) throw error;
-    return { tree: { slot }, bytes: undefined };
+    return { tree: standIn(event, slot), bytes: undefined };
   }
 }

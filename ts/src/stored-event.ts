@@ -1,7 +1,7 @@
 import { InputRequestEvent, InputResponseEvent, StepFailedEvent } from "./built-in";
 import { define } from "./codec/define";
 import { development } from "./environment";
-import { builtInClass, type Event, type EventClass, KIND } from "./event";
+import { builtInClass, type Event, type EventClass, eventClass, KIND } from "./event";
 import type { Plan } from "./plan";
 import { damaged, unusable } from "./stored";
 
@@ -33,8 +33,28 @@ export function payloadOf(event: Event): object {
   return fields;
 }
 
+/** Stands for the payload of an event that cannot be stored, where nobody gets what is stored. */
+export function standIn(event: Event, slot: number): object {
+  switch (event.type) {
+    case InputRequestEvent.type: {
+      const { id, prompt, answer } = event as InputRequestEvent;
+      return { id, prompt, slot, ...(answer === InputResponseEvent ? {} : { answer: answer.type }) };
+    }
+    case InputResponseEvent.type: {
+      const { requestId, request } = event as InputResponseEvent;
+      return { requestId, slot, request: standIn(request, slot) };
+    }
+    case StepFailedEvent.type: {
+      const { step, attempts } = event as StepFailedEvent;
+      return { step, attempts, slot, event: [] };
+    }
+  }
+  return { slot };
+}
+
 function nested(event: Event): Nested {
-  return { type: event.type, payload: payloadOf(event) };
+  // An instance is its own payload; within another it would be one of a class that nobody listed.
+  return { type: event.type, payload: { ...payloadOf(event) } };
 }
 
 /**
@@ -90,11 +110,6 @@ function revivedPayload(plan: Plan, type: string, payload: object): object {
 /** Its answer's step has to be there, as for everything that waits (7.5). */
 function answerClass(plan: Plan, type: string): EventClass {
   if (!plan.accepted.has(type)) return unusable(`a request waits for an answer "${type}", which no step accepts any more`);
-  return classOf(plan, type) ?? named(type);
-}
-
-/** A type that steps accept by its name has no class: its events are plain objects. */
-function named(type: string): EventClass {
-  const made = (payload: object) => ({ ...payload, type });
-  return Object.defineProperty(made, "type", { value: type }) as unknown as EventClass;
+  // One that steps accept by its name has no class here.
+  return classOf(plan, type) ?? (eventClass(type) as unknown as EventClass);
 }

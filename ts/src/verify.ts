@@ -18,7 +18,7 @@ const EVERY = 1000;
  */
 export function verifyRun(run: Run): void {
   // What the host has not fetched yet is verified with the next commit.
-  if (run.over || run.handle < 0 || run.more) return;
+  if (run.over || run.handle < 0 || run.more || run.requests?.refused) return;
   const items = run.size + (run.memory?.state.size ?? 0) + run.plan.steps.length;
   if (items > EVERY && items < 2 * run.verified) return;
   run.verified = items;

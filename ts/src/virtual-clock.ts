@@ -38,6 +38,8 @@ export class VirtualClock implements Clock {
     const alarm = { at: this.#now + Math.max(0, ms), callback };
     this.#alarms.add(alarm);
     this.#wake?.();
+    // What is due at once needs no time to pass.
+    if (ms <= 0) afterTurn(() => this.#alarms.delete(alarm) && callback());
     return () => void this.#alarms.delete(alarm);
   }
 

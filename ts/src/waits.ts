@@ -98,15 +98,15 @@ export function sleepUntil(attempt: Attempt, run: Run, until: number): Promise<v
 }
 
 /** @throws DefinitionError for what is no number of ms */
-export function checkedMs(where: string, ms: unknown): number {
+export function checkedMs(where: string, ms: unknown, details: ErrorDetails): number {
   if (typeof ms === "number" && !Number.isNaN(ms)) return ms;
-  throw new DefinitionError(`${where}: give a number of milliseconds, not ${describe(ms)}.`);
+  throw new DefinitionError(`${where}: give a number of milliseconds, not ${describe(ms)}.`, details);
 }
 
 /** @throws DefinitionError for what is no Date, or an invalid one */
-export function checkedDate(where: string, date: unknown): number {
+export function checkedDate(where: string, date: unknown, details: ErrorDetails): number {
   if (date instanceof Date && !Number.isNaN(date.getTime())) return date.getTime();
-  throw new DefinitionError(`${where}: give a valid Date, not ${date instanceof Date ? "an invalid one" : describe(date)}.`);
+  throw new DefinitionError(`${where}: give a valid Date, not ${date instanceof Date ? "an invalid one" : describe(date)}.`, details);
 }
 
 /** `ctx.requestInput`: a question that the step awaits (9.1). */
@@ -116,7 +116,8 @@ export function requestInput(attempt: Attempt, run: Run, options: RequestOptions
   const waits = attempt.waits(run);
   const at = waits.nextRequest();
   const id = `${attempt.invocationId}/${at}`;
-  const { event, timeout } = requestOf(options, id, where);
+  const details = { step, runId: run.runId };
+  const { event, timeout } = requestOf(options, id, where, details);
   if (attempt.aborted) return Promise.reject(attempt.own!.reason);
   const { prompt } = event;
   const answered = waits.ask(attempt, at);
@@ -126,10 +127,12 @@ export function requestInput(attempt: Attempt, run: Run, options: RequestOptions
   }
   frame(IN_ASK, attempt.invocation, at, run.put(event));
   exchange(run);
-  const pending = awaitRequest(run, id, options.schema);
+  const pending = awaitRequest(run, id, options.schema, step);
   if (pending !== undefined && pending.prompt !== prompt) waits.answered(at, { prompt: pending.prompt, response: undefined, expired: false });
   soon(run);
-  return answered.then((answer) => responseOf(answer as Answer, prompt, where, { step, runId: run.runId }));
+  const response = answered.then((answer) => responseOf(answer as Answer, prompt, where, details));
+  response.catch(() => {});
+  return response;
 }
 
 /** What became of a question. */
