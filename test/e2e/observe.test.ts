@@ -49,7 +49,9 @@ test("a failed attempt is told as retried, the last one as failed", async () => 
 });
 
 test("one that leaves is told no more; after the end there is nothing to tell", async () => {
-  const workflow = new Workflow("outside", { external: [Page] }).step("begin", StartEvent, () => null).step("end", Page, ({ n }) => new StopEvent({ result: n }));
+  const workflow = new Workflow("outside", { external: [Page] })
+    .step("begin", StartEvent, () => null)
+    .step("end", Page, ({ n }) => new StopEvent({ result: n }));
   const handler = workflow.start({});
   const left = handler.observe();
   const stays = handler.observe();
