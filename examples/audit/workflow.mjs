@@ -51,10 +51,10 @@ function followed(elsewhere) {
  * @returns a workflow whose result is the report, or undefined if none is to be written
  */
 export function auditWorkflow({ onRead = () => {} } = {}) {
-  async function readText(path) {
+  async function readText(path, signal) {
     if ((await stat(path)).size > LARGEST) throw new Error("larger than 2 MiB");
     await onRead(path);
-    return readFile(path, "utf8");
+    return readFile(path, { encoding: "utf8", signal });
   }
   const nothing = { words: 0, lines: 0, more: 0, elsewhere: [] };
   const unread = (path, kind, problem) => new Checked({ path, kind, ...nothing, findings: [{ line: 0, problem }] });
@@ -71,11 +71,11 @@ export function auditWorkflow({ onRead = () => {} } = {}) {
           kind === "folder" ? unread(path, kind, `cannot be read (${error})`) : new File({ root, path, kind, maxLine }),
         );
       })
-      .step("check", File, { concurrency: 8 }, async ({ root, path, kind, maxLine }) => {
+      .step("check", File, { concurrency: 8 }, async ({ root, path, kind, maxLine }, { signal }) => {
         const file = resolve(root, path);
         let text;
         try {
-          text = await readText(file);
+          text = await readText(file, signal);
         } catch (error) {
           return unread(path, kind, `cannot be read (${error.code ?? error.message})`);
         }
@@ -101,7 +101,7 @@ export function auditWorkflow({ onRead = () => {} } = {}) {
           const missing = [];
           for (const { line, target, path: other, anchor } of elsewhere) {
             // Only what lies outside the folder, or is skipped in it, has not been read.
-            if (!known.has(other)) known.set(other, await readText(other).then(anchors, () => undefined));
+            if (!known.has(other)) known.set(other, await readText(other, ctx.signal).then(anchors, () => undefined));
             if (known.get(other)?.has(anchor) === false) missing.push(noHeading(line, target));
           }
           merged.push({ path, kind, words, lines, ...listed([...findings, ...missing], more) });
