@@ -1,4 +1,4 @@
-// npm run bench -- [--quick] [--rounds 7] [--growth] [--memory] [--sizes] [--snapshots] [--check]. See bench/README.md.
+// npm run bench -- [--quick] [--rounds 7] [--growth] [--memory] [--sizes] [--snapshots] [--streams] [--check]. See bench/README.md.
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -7,6 +7,7 @@ import { growth, printGrowth } from "./growth.mjs";
 import { memory, printMemory } from "./memory.mjs";
 import { printSizes, sizes } from "./sizes.mjs";
 import { printSnapshots, snapshots } from "./snapshots.mjs";
+import { printStreams, streams } from "./streams.mjs";
 import { Verdicts } from "./table.mjs";
 import { printWorkloads, workloads } from "./workloads.mjs";
 
@@ -17,7 +18,7 @@ const option = (name, fallback) => (flag(name) ? Number(process.argv[process.arg
 const quick = flag("quick");
 const bars = JSON.parse(fs.readFileSync(path.join(here, "bars.json"), "utf8"));
 const verdicts = new Verdicts();
-const asked = ["growth", "memory", "sizes", "snapshots"].filter(flag);
+const asked = ["growth", "memory", "sizes", "snapshots", "streams"].filter(flag);
 const began = Date.now();
 const found = {};
 const printed = [];
@@ -33,6 +34,9 @@ if (asked.length === 0) {
 if (asked.includes("growth")) await section("growth", await growth({ rounds: option("rounds", quick ? 1 : 5), quick, bars, verdicts }), printGrowth);
 if (asked.includes("snapshots") || asked.length === 0) {
   await section("snapshots", await snapshots({ rounds: option("rounds", quick ? 1 : 5), quick, bars, verdicts }), printSnapshots);
+}
+if (asked.includes("streams") || asked.length === 0) {
+  await section("streams", await streams({ rounds: option("rounds", quick ? 1 : 7), quick, bars, verdicts }), printStreams);
 }
 if (asked.includes("memory")) await section("memory", await memory({ bars, verdicts }), printMemory);
 if (asked.includes("sizes") || asked.length === 0) await section("sizes", await sizes({ bars, verdicts }), printSizes);

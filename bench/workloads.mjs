@@ -1,9 +1,9 @@
-// W1 to W5 and W8 as ratios to the hand-written floor, in production and development mode; W10 in milliseconds.
+// W1 to W6 and W8 as ratios to the hand-written floor, in production and development mode; W10 in milliseconds.
 import { WORKLOADS } from "./peers/lib.mjs";
 import { BINDINGS, measure, ratio, summary } from "./rounds.mjs";
 import { number, table, times } from "./table.mjs";
 
-const TIMED = ["W1", "W2", "W3", "W4s", "W4c", "W5", "W8"];
+const TIMED = ["W1", "W2", "W3", "W4s", "W4c", "W5", "W6", "W8"];
 const MODES = ["production", "development"];
 
 export async function workloads({ rounds, quick, bars, verdicts }) {

@@ -456,6 +456,24 @@ export function scenarios({ BlazenState, Workflow, all, codec, collect, event, S
       finish: pay,
       result: '["paid","golden"]',
     },
+    stream: {
+      build: () =>
+        new Workflow("stream", paid)
+          .step("first", StartEvent, async (_, ctx) => {
+            for (const n of [1, 2, 3]) await ctx.writeEventToStream(new Note({ n }));
+          })
+          .step("paid", Paid, async ({ id }, ctx) => {
+            await ctx.writeEventToStream(new Note({ id }));
+            return stop(id);
+          }),
+      mode: "drain",
+      finish: async (handler) => {
+        await pay(handler);
+        const { offset, event } = (await handler.stream().next()).value;
+        if (offset !== 3 || event.id !== "paid") throw new Error(`the stream goes on at ${offset}`);
+      },
+      result: '"paid"',
+    },
     plain: {
       build: (free) =>
         new Workflow("plain")

@@ -28,7 +28,7 @@ export class EventStream implements AsyncIterableIterator<StreamItem, undefined>
     return this.#cursor.dropped;
   }
   next(): Promise<Result> {
-    return this.#cursor.next();
+    return this.#cursor.read();
   }
   /** Leaves the stream: nobody waits for this reader any more. */
   return(): Promise<Result> {

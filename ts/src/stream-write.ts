@@ -53,7 +53,7 @@ export class HeldWrites {
   add(event: Event): Promise<void> {
     const held = new HeldWrite(event, this);
     this.#writes.add(held);
-    this.stream.hold(held);
+    this.stream.held.push(held);
     return held.promise;
   }
   done(held: HeldWrite): void {
@@ -66,7 +66,7 @@ export class HeldWrites {
     // V8 keeps what the frames ran on, the run among it, until the stack is text.
     void error.stack;
     for (const held of this.#writes) {
-      this.stream.drop(held);
+      this.stream.held.drop(held);
       held.reject(error);
     }
     this.#end();

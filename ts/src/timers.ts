@@ -155,7 +155,7 @@ export class Stopwatch {
   }
 
   get left(): number {
-    return this.#since === undefined ? this.#left : Math.max(0, this.#left - (this.#timers.now() - this.#since));
+    return this.#since === undefined ? this.#left : Math.max(0, this.#left - Math.max(0, this.#timers.now() - this.#since));
   }
 
   start(): void {

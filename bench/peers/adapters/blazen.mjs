@@ -73,6 +73,26 @@ export default async function load(variant) {
       });
       return { run: () => flow.run({}) };
     },
+    W6: async ({ events }) => {
+      class Item extends event('Item') {}
+      const flow = new Workflow('stream').step('write', StartEvent, async (_, ctx) => {
+        for (let i = 0; i < events; i++) await ctx.writeEventToStream(new Item({ i }));
+        return new StopEvent({ result: events });
+      });
+      return {
+        run: async () => {
+          const handler = flow.start({});
+          let count = 0, sum = 0;
+          for await (const { event } of handler.stream()) {
+            if (!(event instanceof Item)) continue;
+            count++;
+            sum += event.i;
+          }
+          await handler.result();
+          return { count, sum };
+        },
+      };
+    },
     W8: async ({ bytes }) => {
       const state = { n: 0, data: await value(bytes) };
       const first = human(state);
@@ -97,6 +117,6 @@ export default async function load(variant) {
       };
     },
     W10: async () => { const flow = chain(1); return { run: () => flow.run({ n: 0 }) }; },
-    na: Object.fromEntries(['W6', 'W7'].map((w) => [w, 'no stream or checkpoint yet'])),
+    na: { W7: 'no checkpoint yet' },
   };
 }

@@ -316,6 +316,11 @@ fn check_paths(definition: &Definition) -> Result<(), CoreError> {
         let Some(types) = &step.emits else { return Ok(()) };
         emits.push(types);
     }
+    // The answer of a request may be of any type.
+    let request = definition.types.iter().position(|ty| *ty == format!("{ENGINE}InputRequestEvent"));
+    if emits.iter().any(|types| types.iter().any(|ty| Some(*ty as usize) == request)) {
+        return Ok(());
+    }
     let own = |ty: u32| definition.types[ty as usize].starts_with(ENGINE) && ty != STOP;
     let mut emitted = vec![false; definition.types.len()];
     emits.iter().flat_map(|types| types.iter()).chain(&definition.external).for_each(|ty| emitted[*ty as usize] = true);

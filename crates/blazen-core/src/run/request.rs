@@ -61,7 +61,7 @@ impl Run {
 
     /// The request that an attempt awaits as its next: one that an earlier attempt has made stands, with its answer.
     pub(super) fn handle_ask(&mut self, by: InvocationId, at: u32, slot: Slot, out: &mut Output<'_>) -> Result<(), CoreError> {
-        let until = self.next_until.take().unwrap_or(NEVER);
+        let until = self.timers.take_until().unwrap_or(NEVER);
         let aborted = self.is_aborted(by)?;
         self.hold(slot)?;
         if aborted {

@@ -25,7 +25,7 @@ impl Retry {
 impl Run {
     /// An attempt has failed: the invocation waits until it is tried again, without its place. False if it was the last.
     pub(super) fn retry(&mut self, id: InvocationId, out: &mut Output<'_>) -> bool {
-        let random = self.next_random.take().unwrap_or(0);
+        let random = self.timers.take_random().unwrap_or(0);
         let now = self.timers.now();
         let Some(invocation) = self.invocations.get_mut(id) else { return false };
         let (flow, step) = (invocation.flow, invocation.step);

@@ -95,8 +95,7 @@ impl Run {
             || !self.spill.is_empty()
             || !self.next_keys.is_empty()
             || self.next_id.is_some()
-            || self.next_until.is_some()
-            || self.next_random.is_some()
+            || !self.timers.is_settled()
             || self.over
         {
             return Err(CoreError::internal("a run cannot be stored in the middle of an exchange"));

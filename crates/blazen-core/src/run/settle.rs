@@ -306,7 +306,7 @@ impl Run {
             } else {
                 self.release(error as u32, out);
             }
-            self.next_random = None;
+            self.timers.take_random();
         }
         self.leave_running(id, aborted, out);
         Ok(())
@@ -362,8 +362,12 @@ impl Run {
                 continue;
             }
             invocation.state = State::Running;
-            invocation.attempts += 1;
             self.lined -= 1;
+            // A run that was stored calls all that runs in it when it goes on.
+            if self.restored {
+                return;
+            }
+            invocation.attempts += 1;
             return self.call(id, out);
         }
         self.flows[flow].pools[pool as usize].running -= 1;

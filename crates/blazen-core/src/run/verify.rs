@@ -37,8 +37,6 @@ impl Run {
             next_keys: _,
             sent,
             next_id: _,
-            next_until: _,
-            next_random: _,
             commit: _,
             durable: _,
             next_seq,
