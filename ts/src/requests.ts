@@ -256,7 +256,7 @@ function answerEvent({ runId }: Run, { event: request, awaited, schema, step }: 
     try {
       return new Answer(response);
     } catch (error) {
-      if (error instanceof EventValidationError) throw invalid(request, error.message, error.path, { cause: error, runId });
+      if (error instanceof EventValidationError) throw invalid(request, issueOf(error), error.path, { cause: error, runId });
       throw error;
     }
   }
@@ -268,6 +268,11 @@ function answerEvent({ runId }: Run, { event: request, awaited, schema, step }: 
   };
   const outcome = schema["~standard"].validate(response);
   return outcome instanceof Promise ? outcome.then(checked) : checked(outcome);
+}
+
+/** What the schema said: the event's own message names the path, as ours will. */
+function issueOf({ cause, message }: EventValidationError): string {
+  return Array.isArray(cause) && typeof cause[0]?.message === "string" ? cause[0].message : message;
 }
 
 function invalid({ id, prompt }: InputRequestEvent, why: string, path: string, details: ErrorDetails): BlazenError {
