@@ -112,7 +112,12 @@ export function fill(run: Run, stored: Stored): Restorable | undefined {
     });
   }
   run.fill(stored.slots, events);
-  for (const event of events) if (event!.type === InputRequestEvent.type) requestsOf(run).emitted((event as InputRequestEvent).id);
+  for (const event of events) {
+    if (event!.type !== InputRequestEvent.type) continue;
+    const { id } = event as InputRequestEvent;
+    if (requestsOf(run).has(id)) damaged(`two requests have the id ${JSON.stringify(id)}`);
+    requestsOf(run).emitted(id);
+  }
   for (const [, { tree }] of stored.section("stream")) {
     run.streamed = whole("stream", tree);
     run.stream?.startAt(run.streamed);

@@ -510,6 +510,11 @@ impl Reading<'_> {
                 }
             }
         }
+        // Its id is one request's.
+        let mut asking = self.run.slots.iter().enumerate().filter(|(slot, _)| Some(self.types[*slot]) == self.plan.request);
+        if let Some((slot, _)) = asking.find(|(_, count)| **count > 1) {
+            return Err(damaged(format!("two things refer to the request \"event/{slot}\"")));
+        }
         match self.run.slots.iter().enumerate().find(|(slot, count)| **count == 0 && self.types[*slot] != NOBODY) {
             Some((slot, _)) => Err(damaged(format!("nothing refers to the entry \"event/{slot}\""))),
             None => Ok(()),
