@@ -1,22 +1,13 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
-import { chromiumPath } from "./tools/parts.mjs";
-
-const chromiumArguments = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+import { chromiumLaunch } from "./tools/parts.mjs";
 
 export default defineConfig({
   test: {
     projects: [
       { test: { name: "node", include: ["test/e2e/**/*.test.ts", "test/docs/**/*.test.ts"], testTimeout: 30_000 } },
+      // Pages that a server of the test gives to a Chromium of the test: these run in Node.
+      { test: { name: "pages", include: ["test/pages/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 60_000 } },
       {
         test: {
           name: "browser",
@@ -27,7 +18,7 @@ export default defineConfig({
             headless: true,
             screenshotFailures: false,
             instances: [{ browser: "chromium" }],
-            provider: playwright({ launchOptions: { executablePath: chromiumPath() ?? "chromium", args: chromiumArguments } }),
+            provider: playwright({ launchOptions: chromiumLaunch() }),
           },
         },
       },

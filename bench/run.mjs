@@ -1,9 +1,10 @@
-// npm run bench -- [--quick] [--rounds 7] [--growth] [--memory] [--sizes] [--snapshots] [--streams] [--check]. See bench/README.md.
+// npm run bench -- [--quick] [--rounds 7] [--growth] [--memory] [--sizes] [--snapshots] [--streams] [--live] [--check]. See bench/README.md.
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { growth, printGrowth } from "./growth.mjs";
+import { live, printLive } from "./live.mjs";
 import { memory, printMemory } from "./memory.mjs";
 import { printSizes, sizes } from "./sizes.mjs";
 import { printSnapshots, snapshots } from "./snapshots.mjs";
@@ -18,7 +19,7 @@ const option = (name, fallback) => (flag(name) ? Number(process.argv[process.arg
 const quick = flag("quick");
 const bars = JSON.parse(fs.readFileSync(path.join(here, "bars.json"), "utf8"));
 const verdicts = new Verdicts();
-const asked = ["growth", "memory", "sizes", "snapshots", "streams"].filter(flag);
+const asked = ["growth", "memory", "sizes", "snapshots", "streams", "live"].filter(flag);
 const began = Date.now();
 const found = {};
 const printed = [];
@@ -34,6 +35,9 @@ if (asked.length === 0) {
 if (asked.includes("growth")) await section("growth", await growth({ rounds: option("rounds", quick ? 1 : 5), quick, bars, verdicts }), printGrowth);
 if (asked.includes("snapshots") || asked.length === 0) {
   await section("snapshots", await snapshots({ rounds: option("rounds", quick ? 1 : 5), quick, bars, verdicts }), printSnapshots);
+}
+if (asked.includes("live") || asked.length === 0) {
+  await section("live", await live({ rounds: option("rounds", quick ? 1 : 5), quick, bars, verdicts }), printLive);
 }
 if (asked.includes("streams") || asked.length === 0) {
   await section("streams", await streams({ rounds: option("rounds", quick ? 1 : 7), quick, bars, verdicts }), printStreams);

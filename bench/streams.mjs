@@ -9,7 +9,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const MODES = { burst: "one after another", turns: "a turn between two", held: "the writer waits for readers" };
 
 export async function streams({ rounds, quick, bars, verdicts }) {
-  const [readers, events] = quick ? [1000, 20] : [10_000, 50];
+  const [readers, events] = quick ? [1000, 20] : [10_000, 20];
   const out = {};
   for (const binding of BINDINGS) {
     out[binding] = [];

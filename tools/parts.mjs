@@ -237,6 +237,21 @@ export function chromiumPath() {
   return places.find((place) => place !== undefined && existsSync(place));
 }
 
+/** How tests start it: the options of Playwright's `launch`. */
+export const chromiumLaunch = () => ({
+  executablePath: chromiumPath() ?? "chromium",
+  args: [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+});
+
 export async function chromium() {
   if (chromiumPath() !== undefined) return;
   const missing = new SetupError("Chromium is missing: install it (Debian: apt-get install chromium), or set CHROMIUM to its path, and run this again.");

@@ -36,7 +36,7 @@ const parts = {
       verifying(vitest("node", binding, ...unverified)),
       ...[[], ["--stops"]].map((options) => verifying({ command: newerNode(), args: ["test/vectors/play.mjs", ...options], env: { BLAZEN_BINDING: binding } })),
     ]),
-  browser: () => [vitest("browser")],
+  browser: () => [vitest("browser"), vitest("pages")],
   types: () => [{ command: bin("tsc"), args: ["-p", "test/types"] }],
   memory: () => [{ command: process.execPath, args: ["--expose-gc", "test/memory/runs.mjs"] }],
   packaging: () => [{ command: process.execPath, args: ["test/packaging/packaging.mjs"] }],

@@ -1,24 +1,26 @@
-// node examples/audit/main.mjs [folder] [--out FILE] [--max-line N] [--resume FILE] [--log FILE] [--yes]
+// node examples/audit/main.mjs [folder] [--out FILE] [--max-line N] [--resume FILE] [--log FILE] [--yes | --no | --ask]
 import { appendFileSync, writeFileSync } from "node:fs";
 import { access, constants, readFile, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, relative, resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { RunOverError, Snapshot, SnapshotError } from "blazen";
-import { report, summary } from "./report.mjs";
-import { auditWorkflow } from "./workflow.mjs";
+import { InputRequestEvent, InvalidResponseError, RunOverError, Snapshot, SnapshotError } from "blazen";
+import { auditWorkflow, FileChecked } from "./workflow.mjs";
 
-const USAGE = "Usage: npm run demo -- [folder] [--out FILE] [--max-line N] [--resume FILE] [--log FILE] [--yes]";
+const USAGE = "Usage: npm run demo -- [folder] [--out FILE] [--max-line N] [--resume FILE] [--log FILE] [--yes | --no | --ask]";
 const HELP = `${USAGE}
 
 Audits the Markdown and source files of a folder (default: this repository): dead relative links, duplicate headings, long lines.
-Ctrl-C pauses it: what is done so far goes to a file in the current folder. A second Ctrl-C ends it at once.
+It asks before it writes the report; where there is no terminal to ask in, it is left waiting in a file of the current folder.
+Ctrl-C pauses it, also while it asks: what is done so far goes to such a file. A second Ctrl-C ends it at once.
 
   --out FILE      where the report goes (default: report.md in the current folder)
   --max-line N    lines longer than N characters are reported (default: 160)
-  --resume FILE   goes on with an audit that was paused, with its folder and options
+  --resume FILE   goes on with an audit that was paused or left waiting, with its folder and options
   --log FILE      adds a line to FILE for every file that is read
-  --yes           answers in advance what will be asked (nothing is, so far)`;
+  --yes, --no     answers the question without asking it
+  --ask           asks also where there is no terminal: each line of the input is an answer`;
 
 /** npm hands on the Ctrl-C that the terminal has sent already: what follows the first this soon, in ms, is the same one. */
 const ECHO = process.env.npm_lifecycle_event === undefined ? 0 : 500;
@@ -36,8 +38,9 @@ async function options() {
         "max-line": { type: "string" },
         resume: { type: "string" },
         log: { type: "string" },
-        // Answers in advance whatever will be asked; nothing is so far.
         yes: { type: "boolean", default: false },
+        no: { type: "boolean", default: false },
+        ask: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
@@ -47,6 +50,7 @@ async function options() {
   const { values, positionals } = parsed;
   if (values.help) return undefined;
   if (positionals.length > 1) throw new InputError(`One folder at a time, not ${positionals.length}. ${USAGE}`);
+  if (Number(values.yes) + Number(values.no) + Number(values.ask) > 1) throw new InputError("One of --yes, --no and --ask, not more.");
   const given = {
     ...(positionals[0] === undefined ? {} : { folder: resolve(positionals[0]) }),
     ...(values["max-line"] === undefined ? {} : { maxLine: Number(values["max-line"]) }),
@@ -66,7 +70,8 @@ async function options() {
   if (report?.isDirectory()) throw new InputError(`The report cannot be written: ${out} is a folder. Name a file with --out.`);
   if (!(await permits(report ? out : dirname(out), constants.W_OK)))
     throw new InputError(`The report cannot be written to ${out}. Name another place with --out.`);
-  return { folder, maxLine, out, paused, log: values.log };
+  const answer = values.yes ? "yes" : values.no ? "no" : undefined;
+  return { folder, maxLine, out, paused, log: values.log, answer, ask: values.ask || process.stdin.isTTY };
 }
 
 const permits = (path, mode) =>
@@ -93,7 +98,7 @@ async function stored(file, given) {
 }
 
 /** A count that is rewritten on a terminal, and printed ten times elsewhere. */
-function onChecked(checked, total) {
+function showProgress({ checked, total }) {
   if (process.stdout.isTTY) process.stdout.write(`\rchecked ${checked} of ${total} files${checked === total ? "\n" : ""}`);
   else if (checked % Math.ceil(total / 10) === 0 || checked === total) console.log(`checked ${checked} of ${total} files`);
 }
@@ -110,6 +115,14 @@ function keep(snapshot) {
       if (error.code !== "EEXIST") throw error;
     }
   }
+}
+
+const ASKS_AGAIN = "it asks again, unless --yes or --no is given";
+
+/** What a user types to go on. */
+function resumeCommand(file) {
+  const command = process.env.npm_lifecycle_event === undefined ? `node ${relative(process.cwd(), process.argv[1])}` : "npm run demo --";
+  return `${command} --resume ${file}`;
 }
 
 /** Ends the process as the signal would have. */
@@ -130,8 +143,8 @@ function pauseOnSignal(handler) {
     console.log(`${process.stdout.isTTY ? "\n" : ""}pausing; once more ends at once`);
     try {
       const file = keep(await handler.pause());
-      const command = process.env.npm_lifecycle_event === undefined ? `node ${relative(process.cwd(), process.argv[1])}` : "npm run demo --";
-      process.stdout.write(`paused; go on with: ${command} --resume ${file}\n`, () => endBy(signal));
+      const asks = handler.pendingInputs.length > 0 ? ` (${ASKS_AGAIN})` : "";
+      process.stdout.write(`paused; go on with: ${resumeCommand(file)}${asks}\n`, () => endBy(signal));
     } catch (error) {
       // The last step had ended: the report is on its way.
       if (error instanceof RunOverError) return;
@@ -151,21 +164,72 @@ function begin(workflow, { folder, maxLine, out, paused }) {
   }
 }
 
+/** Asks until an answer is accepted. @returns {Promise<boolean>} false when the input ends without one */
+async function ask(handler, { id, prompt }) {
+  const show = () => process.stdout.write(`${prompt} [Y/n] `);
+  show();
+  // Not as a terminal: readline would take Ctrl-C for itself.
+  for await (const line of createInterface({ input: process.stdin, terminal: false })) {
+    try {
+      await handler.respond(id, { write: line.trim() });
+      // Input that stays open would keep the process.
+      process.stdin.destroy();
+      return true;
+    } catch (error) {
+      if (!(error instanceof InvalidResponseError)) throw error;
+      console.log(error.message);
+      show();
+    }
+  }
+  console.log("");
+  return false;
+}
+
+/** Shows the progress and has the question answered. @returns {Promise<boolean>} false when it is not: then nobody waits for the run */
+async function follow(handler, chosen) {
+  const answered = async (question) => {
+    console.log(question.metadata.summary);
+    if (chosen.answer !== undefined) await handler.respond(question.id, { write: chosen.answer });
+    else if (!chosen.ask || !(await ask(handler, question))) return false;
+    return true;
+  };
+  const stream = handler.stream();
+  // A question that the process before has asked is not published again.
+  for (const question of handler.pendingInputs) if (!(await answered(question))) return false;
+  for await (const { event } of stream) {
+    if (event instanceof FileChecked) showProgress(event);
+    else if (event instanceof InputRequestEvent && !(await answered(event))) return false;
+  }
+  return true;
+}
+
+/** Keeps a run that nobody answers here. */
+async function leaveWaiting(handler) {
+  const snapshot = await handler.pause();
+  try {
+    console.log(`left waiting; answer with: ${resumeCommand(keep(snapshot))} (${ASKS_AGAIN})`);
+  } catch (error) {
+    throw new InputError(`Nobody answers here, and the snapshot cannot be kept (${error.code ?? error.message}). Go to another folder, or use --yes.`);
+  }
+}
+
 async function main() {
   const chosen = await options();
   if (chosen === undefined) return console.log(HELP);
-  const { folder, out, paused, log } = chosen;
-  const workflow = auditWorkflow({ onChecked, ...(log === undefined ? {} : { onRead: (path) => appendFileSync(log, `${path}\n`) }) });
+  const { out, paused, log } = chosen;
+  const workflow = auditWorkflow(log === undefined ? {} : { onRead: (path) => appendFileSync(log, `${path}\n`) });
   if (paused !== undefined) console.log(`going on: ${paused.checked} of ${paused.total} files are checked`);
   const handler = begin(workflow, chosen);
   pauseOnSignal(handler);
-  const files = await handler.result();
+  if (!(await follow(handler, chosen))) return leaveWaiting(handler);
+  const report = await handler.result();
+  if (report === undefined) return console.log("no report was written");
   try {
-    await writeFile(out, report(basename(folder), files));
+    await writeFile(out, report);
   } catch (error) {
     throw new InputError(`The report cannot be written to ${out} (${error.code}). Name another place with --out.`);
   }
-  console.log(`${summary(files)}\nreport: ${out}`);
+  console.log(`report: ${out}`);
 }
 
 try {

@@ -1,8 +1,9 @@
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 // @ts-expect-error the example is plain JavaScript
@@ -153,7 +154,7 @@ test("a second run does not audit the report of the first; what is too long is n
   mkdirSync(place);
   writeFileSync(join(place, "a.md"), "# A\n");
   writeFileSync(join(place, "long.js"), "\n".repeat(5 * 1024 * 1024));
-  const runs = [1, 2].map(() => audit(place, "--out", join(place, "report.md")));
+  const runs = [1, 2].map(() => audit(place, "--yes", "--out", join(place, "report.md")));
   for (const { status, stdout } of runs) expect([status, stdout]).toEqual([0, expect.stringContaining("2 files, 2 words, 1 finding in 1 file")]);
   expect(readFileSync(join(place, "report.md"), "utf8")).toContain("## long.js\n\n- cannot be read (larger than 2 MiB)\n");
 });
@@ -162,7 +163,7 @@ test("of many findings in one file the first are listed, all are counted", () =>
   const place = join(folder, "many");
   mkdirSync(place);
   writeFileSync(join(place, "a.js"), `${"x".repeat(200)}\n`.repeat(1_500));
-  expect(audit(place, "--out", "many.md").stdout).toContain("1,500 findings in 1 file");
+  expect(audit(place, "--yes", "--out", "many.md").stdout).toContain("1,500 findings in 1 file");
   const lines = readFileSync(join(folder, "many.md"), "utf8").trimEnd().split("\n");
   expect(lines.filter((line) => line.includes("200 characters"))).toHaveLength(100);
   expect(lines.at(-1)).toBe("- and 1,400 more");
@@ -175,7 +176,7 @@ test("headings of files outside the folder, of skipped ones, and of one that can
   writeFileSync(join(place, "in/dist/skipped.md"), "# Skipped\n");
   writeFileSync(join(place, "in/large.md"), "\n".repeat(3 * 1024 * 1024));
   writeFileSync(join(place, "in/a.md"), "[a](../out.md#out) [b](../out.md#no) [c](dist/skipped.md#skipped) [d](dist/skipped.md#no) [e](large.md#unknown)\n");
-  expect(audit(join(place, "in"), "--out", "links-report.md", "--log", "links.log").status).toBe(0);
+  expect(audit(join(place, "in"), "--yes", "--out", "links-report.md", "--log", "links.log").status).toBe(0);
   const found = readFileSync(join(folder, "links-report.md"), "utf8").match(/dead link.*/g);
   expect(found).toEqual(["dead link to ../out.md#no: no such heading", "dead link to dist/skipped.md#no: no such heading"]);
   expect(read("links.log")).toEqual([join(place, "in/a.md"), join(place, "in/dist/skipped.md"), join(place, "out.md")]);
@@ -185,7 +186,11 @@ test("headings of files outside the folder, of skipped ones, and of one that can
 const read = (log: string): string[] => readFileSync(join(folder, log), "utf8").trimEnd().split("\n").sort();
 
 /** Runs the audit, and sends it the signals when its output says so. */
-async function interrupted(args: string[], signals: readonly (readonly [RegExp, ...NodeJS.Signals[]])[], { npm = {}, node = [] as string[] } = {}) {
+async function interrupted(
+  args: string[],
+  signals: readonly (readonly [RegExp, ...NodeJS.Signals[]])[],
+  { npm = {}, node = [] as string[], stdin = "ignore" as "ignore" | "pipe" } = {},
+) {
   // npx is npm as well.
   const { npm_lifecycle_event: _, ...env } = process.env;
   const child = spawn(process.execPath, [...node, main, ...args], {
@@ -193,8 +198,8 @@ async function interrupted(args: string[], signals: readonly (readonly [RegExp, 
     env: { ...env, ...npm },
     timeout: 20_000,
     killSignal: "SIGKILL",
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+    stdio: [stdin, "pipe", "inherit"],
+  }) as ChildProcessByStdio<null, Readable, null>;
   const left = [...signals];
   let stdout = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -220,7 +225,7 @@ describe.skipIf(process.platform === "win32")("signals", () => {
   });
 
   test("an audit that is interrupted and resumed, twice, gives the same report and has read each file once", async () => {
-    expect(audit(tree, "--out", "straight.md", "--log", "straight.log").status).toBe(0);
+    expect(audit(tree, "--yes", "--out", "straight.md", "--log", "straight.log").status).toBe(0);
     expect(read("straight.log")).toHaveLength(files);
     const expected = readFileSync(join(folder, "straight.md"), "utf8");
     expect(expected).toContain("no such heading");
@@ -246,7 +251,7 @@ describe.skipIf(process.platform === "win32")("signals", () => {
     expect(read("paused.log").length).toBeGreaterThan(before);
     expect(read("paused.log").length).toBeLessThan(files);
 
-    const { status, stdout } = audit("--resume", "audit-paused-2.snapshot.json", "--log", "paused.log");
+    const { status, stdout } = audit("--resume", "audit-paused-2.snapshot.json", "--yes", "--log", "paused.log");
     expect([status, stdout]).toEqual([0, expect.stringContaining(`checked ${files} of ${files} files\n`)]);
     expect(readFileSync(join(folder, "paused.md"), "utf8")).toBe(expected.replace("straight", "paused"));
     expect(read("paused.log")).toEqual(read("straight.log"));
@@ -298,6 +303,78 @@ describe.skipIf(process.platform === "win32")("signals", () => {
   }, 60_000);
 });
 
+describe("the question", () => {
+  const question = (out: string) => `Write the report to ${join(folder, out)}? [Y/n] `;
+  const written = (out: string) => existsSync(join(folder, out));
+  /** The audit of a folder with one file in it, with these lines as its input. */
+  const asked = (input: string, ...args: string[]) => {
+    const { status, stdout } = spawnSync(process.execPath, [main, ...args], { encoding: "utf8", cwd: folder, input });
+    return { status, stdout };
+  };
+  const kept = (stdout: string) => /--resume (\S+) \(it asks again, unless --yes or --no is given\)\n$/.exec(stdout)?.[1] ?? expect.fail(stdout);
+  let small = "";
+  beforeAll(() => {
+    small = join(folder, "small");
+    mkdirSync(small);
+    writeFileSync(join(small, "a.md"), "# A\n\n[dead](b.md)\n");
+    expect(audit(small, "--yes", "--out", "expected.md")).toEqual({
+      status: 0,
+      stdout: `checked 1 of 1 files\n1 file, 3 words, 1 finding in 1 file\nreport: ${join(folder, "expected.md")}\n`,
+      stderr: "",
+    });
+  });
+  const isAsExpected = (out: string) => expect(readFileSync(join(folder, out), "utf8")).toBe(readFileSync(join(folder, "expected.md"), "utf8"));
+
+  test.each(["y", "YES", "", " yes "])("%j writes the report", (answer) => {
+    const out = `said-${answer.trim()}.md`;
+    const { status, stdout } = asked(`${answer}\n`, small, "--ask", "--out", out);
+    expect([status, stdout]).toEqual([0, expect.stringContaining(`${question(out)}report: ${join(folder, out)}\n`)]);
+    isAsExpected(out);
+  });
+  test.each([
+    ["No\n", "--ask"],
+    ["", "--no"],
+  ])("%j with %s does not, and it says so", (input, option) => {
+    const { status, stdout } = asked(input, small, option, "--out", "said-no.md");
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/no report was written\n$/)]);
+    expect(written("said-no.md")).toBe(false);
+  });
+  test("anything else is refused with what is expected, and asked again", () => {
+    const { status, stdout } = asked("perhaps\nyes\nno\n", small, "--ask", "--out", "again.md");
+    const [, refused, accepted] = stdout.split(question("again.md"));
+    expect(refused).toMatch(/does not accept this response at write: .*answer "yes" or "no"/);
+    expect([status, accepted]).toEqual([0, `report: ${join(folder, "again.md")}\n`]);
+    isAsExpected("again.md");
+  });
+  test("where nobody can be asked, or the input ends, it is left waiting and answered in another process", () => {
+    const log = ["--log", "left.log"];
+    const first = asked("", small, "--out", "left.md", ...log);
+    expect([first.status, first.stdout]).toEqual([0, expect.not.stringContaining("[Y/n]")]);
+    const second = asked("perhaps\n", "--resume", kept(first.stdout), "--ask", ...log);
+    expect([second.status, second.stdout.split(question("left.md")).length]).toEqual([0, 3]);
+    expect(written("left.md")).toBe(false);
+    const third = asked("y\n", "--resume", kept(second.stdout), "--ask", ...log);
+    expect(third).toEqual({
+      status: 0,
+      stdout: `going on: 1 of 1 files are checked\n1 file, 3 words, 1 finding in 1 file\n${question("left.md")}report: ${join(folder, "left.md")}\n`,
+    });
+    isAsExpected("left.md");
+    rmSync(join(folder, "left.md"));
+    expect(audit("--resume", kept(second.stdout), "--no").stdout).toMatch(/no report was written\n$/);
+    expect(written("left.md")).toBe(false);
+    expect(audit("--resume", kept(second.stdout), "--yes").status).toBe(0);
+    isAsExpected("left.md");
+    expect(read("left.log")).toEqual([join(small, "a.md")]);
+  });
+  test.skipIf(process.platform === "win32")("Ctrl-C while it asks: left, and answered later", async () => {
+    const stopped = await interrupted([small, "--ask", "--out", "stopped.md"], [[/\[Y\/n\] $/, "SIGINT"]], { stdin: "pipe" });
+    expect(stopped).toMatchObject({ signal: "SIGINT", stdout: expect.stringMatching(/\[Y\/n\] pausing; once more ends at once\npaused; go on with: /) });
+    expect(written("stopped.md")).toBe(false);
+    expect(audit("--resume", kept(stopped.stdout), "--yes").status).toBe(0);
+    isAsExpected("stopped.md");
+  });
+});
+
 test("--help needs no folder", () => {
   const { status, stdout } = audit("nowhere", "--help");
   expect([status, stdout]).toEqual([0, expect.stringContaining("--max-line N")]);
@@ -311,6 +388,7 @@ test.each([
   [[".", "--out", "."], /is a folder/],
   [[".", "--max-line", "wide"], /whole number/],
   [["a", "b"], /One folder at a time/],
+  [["--yes", "--no"], /One of --yes, --no and --ask/],
 ])("bad input %j is one sentence and exit code 2", (args, message) => {
   const { status, stderr } = audit(...args);
   expect(status).toBe(2);
@@ -334,7 +412,7 @@ test("10,000 files stay within 150 MiB", () => {
     await import(${JSON.stringify(pathToFileURL(main).href)});`;
   const wrapper = join(folder, "rss.mjs");
   writeFileSync(wrapper, peak);
-  const { stdout } = spawnSync(process.execPath, [wrapper, tree, "--out", "tree.md"], { encoding: "utf8", cwd: folder });
+  const { stdout } = spawnSync(process.execPath, [wrapper, tree, "--yes", "--out", "tree.md"], { encoding: "utf8", cwd: folder });
   expect(stdout).toContain("checked 10000 of 10000 files");
   expect(Number(/rss (\d+)/.exec(stdout)?.[1]) / 1024).toBeLessThan(150);
 }, 120_000);

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { type Context, DefinitionError, event, type Handler, StartEvent, StopEvent, toSSE, Workflow } from "blazen";
 import { afterEach, describe, expect, test } from "vitest";
 import { deferred } from "./deferred";
+import { type Message, messages } from "./messages";
 
 class Token extends event("Token")<{ n: number }> {}
 class Go extends event("Go") {}
@@ -15,31 +16,6 @@ const tokens = async (ctx: Context, from: number, to: number) => {
 };
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => from + at);
 
-interface Message {
-  readonly event?: string;
-  readonly id?: string;
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
-  readonly data: any;
-}
-
-/** What an EventSource would make of a body; leaving the loop drops the connection. */
-async function* messages(response: Response): AsyncGenerator<Message> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of response.body as never as AsyncIterable<Uint8Array>) {
-    text += decoder.decode(chunk, { stream: true });
-    for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
-      const fields = Object.fromEntries(
-        text
-          .slice(0, end)
-          .split("\n")
-          .map((line) => line.split(/: (.*)/s)),
-      );
-      text = text.slice(end + 2);
-      yield { ...fields, data: JSON.parse(fields.data) };
-    }
-  }
-}
 async function all(response: Response): Promise<Message[]> {
   const seen: Message[] = [];
   for await (const message of messages(response)) seen.push(message);

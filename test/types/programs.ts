@@ -1,5 +1,20 @@
-// The programs of the api's examples that rules 1 to 3 cover. They compile as they stand, the lines marked @ts-expect-error included.
-import { all, type Context, collect, event, resource, StartEvent, StopEvent, step, Workflow } from "blazen";
+// The programs of the api's examples, as far as they are built. They compile as they stand, the lines marked @ts-expect-error included.
+import {
+  AlreadyAnsweredError,
+  all,
+  type Context,
+  collect,
+  event,
+  InputRequestEvent,
+  InputResponseEvent,
+  resource,
+  StartEvent,
+  StepFailedEvent,
+  StopEvent,
+  step,
+  toSSE,
+  Workflow,
+} from "blazen";
 import { z } from "zod";
 
 // Events, steps, a workflow. Types flow from step to step, and out of run().
@@ -10,7 +25,7 @@ const greet = new Workflow("greet", { state: { greeted: 0 } })
     ctx.state.update("greeted", (n) => n + 1);
     return new Greet({ name: start.name });
   })
-  .step("reply", Greet, async (greet) => new StopEvent({ result: `Hello, ${greet.name}` }));
+  .step("reply", Greet, { retry: 3, timeout: 5_000 }, async (greet) => new StopEvent({ result: `Hello, ${greet.name}` }));
 
 export const greeting: string = await greet.run({ name: "Ada" });
 // @ts-expect-error a misspelt input
@@ -29,6 +44,7 @@ const crawl = new Workflow("crawl")
   .step("fan", StartEvent<{ urls: string[] }>, (start) => start.urls.map((url) => new Page({ url })))
   .step("fetch", Page, { concurrency: 4 }, async (page, ctx) => {
     const response = await fetch(page.url, { signal: ctx.signal });
+    await ctx.writeEventToStream(page);
     return new Scored({ score: (await response.text()).length });
   })
   .step("total", collect(Scored, { of: "fan" }), (scores) => new StopEvent({ result: scores.reduce((sum, s) => sum + s.score, 0) }));
@@ -60,7 +76,7 @@ class Greeter extends Workflow<{ name: string }, string, { count: number }> {
     return new Greet({ name: start.name });
   }
 
-  @step(Greet, { concurrency: 3 })
+  @step(Greet, { concurrency: 3, retry: { maxAttempts: 3, backoff: "exponential" } })
   async reply(greet: Greet) {
     return new StopEvent({ result: `Hello, ${greet.name}` });
   }
@@ -81,6 +97,66 @@ const order = new Workflow("order", { external: [Shipped] })
 const ordered = order.start({ id: "o1" });
 await ordered.send(new Shipped({ parcel: "p1" }), { id: "shipment-1" });
 export const parcel: string = await ordered.result();
+
+// A person decides; the run may wait for days, as a snapshot on disk, and go on in another process.
+class Decided extends event("Decided", z.object({ pay: z.boolean() })) {}
+const approval = new Workflow("approval")
+  .step("ask", StartEvent<{ amount: number }>, (start, ctx) => {
+    ctx.state.set("amount", start.amount);
+    return new InputRequestEvent({ prompt: `Pay ${start.amount}?`, answer: Decided });
+  })
+  .step("decide", Decided, (answer) => new StopEvent({ result: answer.pay ? "paid" : "refused" }));
+
+const waiting = approval.start({ amount: 12 });
+for await (const { event } of waiting.stream()) if (event.type === InputRequestEvent.type) break;
+const saved = (await waiting.pause()).toString();
+
+const resumed = approval.resume(saved);
+const [question] = resumed.pendingInputs;
+await resumed.respond(question!.id, { pay: true });
+await resumed.respond(question!.id, { pay: false }).catch((error) => {
+  if (!(error instanceof AlreadyAnsweredError)) throw error;
+});
+export const paid: string = await resumed.result();
+export const watched: Response = toSSE(resumed);
+
+// A question without a step for its answer does not compile; without `answer` it comes as an InputResponseEvent.
+const unheard = new Workflow("unheard").step("ask", StartEvent<{ n: number }>, () => new InputRequestEvent({ prompt: "?", answer: Decided }));
+// @ts-expect-error no step accepts "Decided"
+unheard.start({ n: 1 });
+const deaf = new Workflow("deaf")
+  .step("ask", StartEvent<{ n: number }>, () => new InputRequestEvent({ prompt: "?" }))
+  .step("decide", Decided, () => new StopEvent({ result: 1 }));
+// @ts-expect-error no step accepts InputResponseEvent
+deaf.start({ n: 1 });
+const plain = new Workflow("plain")
+  .step("ask", StartEvent<{ n: number }>, () => new InputRequestEvent({ prompt: "?" }))
+  .step("heard", "InputResponseEvent", (answer) => new StopEvent({ result: answer["response"] }));
+plain.start({ n: 1 });
+const heard = new Workflow("heard")
+  .step("ask", StartEvent<{ n: number }>, () => new InputRequestEvent({ prompt: "?" }))
+  .step("heard", InputResponseEvent<boolean>, ({ request, response }) => new StopEvent({ result: `${request.prompt} ${response}` }));
+export const said: string = await heard.run({ n: 1 });
+
+// The same inside one step.
+const inline = new Workflow("inline").step("ask", StartEvent<{ amount: number }>, async (start, ctx) => {
+  const rate = await ctx.once("rate", async () => 1.1);
+  const ok = await ctx.requestInput({ prompt: `Pay ${start.amount * rate}?`, schema: z.boolean() });
+  const name = await ctx.requestInput<string>({ prompt: "Your name?", timeout: 1_000 });
+  await ctx.sleep(1_000);
+  await ctx.sleepUntil(new Date());
+  return new StopEvent({ result: { ok, name } });
+});
+export const ok: boolean = (await inline.run({ amount: 1 })).ok;
+
+// What has failed for good.
+const failing = new Workflow("failing", { timeout: 1_000 })
+  .step("work", StartEvent<{ n: number }>, { retry: { maxAttempts: 2, retryOn: (error) => error instanceof RangeError } }, () => new Ping())
+  .step("ping", Ping, () => new StopEvent({ result: [] as (string | number)[] }))
+  .step("failed", StepFailedEvent, (failure) => new StopEvent({ result: [failure.step, failure.attempts] }));
+export const failure: (string | number)[] = await failing.run({ n: 1 });
+// @ts-expect-error a policy counts attempts
+new Workflow("bad").step("a", StartEvent, { retry: { backoff: "fixed" } }, () => null);
 
 // A keyed join, a collect that ends its fan-out, several types in one collect.
 const race = new Workflow("race")

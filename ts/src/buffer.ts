@@ -218,7 +218,7 @@ function rare(run: Run, tag: number, a: number, b: number, c: number): void {
     case CMD_EXPIRED:
       return expired(run, a, b, run.payload(c) as InputRequestEvent);
     case CMD_WITHDRAWN:
-      run.requests?.forget((run.payload(a) as InputRequestEvent).id);
+      run.requests?.withdrawn((run.payload(a) as InputRequestEvent).id);
       return;
     case CMD_ROUTED:
       run.observers?.routed(run.payload(a) as Event);
@@ -250,35 +250,45 @@ function setAlarm(run: Run, at: number | undefined): void {
   if (at !== undefined && run.pause === undefined) run.timers.set(run.alarm, at);
 }
 
-/** Runs that wait for events from outside, or are paused: nothing else would tell them that their core trapped, or free them. */
-const waiting = new Map<Binding, Set<WeakRef<Run>>>();
-const forgotten = new FinalizationRegistry<{ binding: Binding; handle: number; ref: WeakRef<Run> }>(({ binding, handle, ref }) => {
-  waiting.get(binding)?.delete(ref);
-  close(binding, handle);
+/** What is known of a run that waits or is paused: nothing else would tell it that its core trapped, or free it. */
+export class Tracked {
+  readonly run: WeakRef<Run>;
+  readonly binding: Binding;
+  readonly handle: number;
+  constructor(run: Run) {
+    this.run = new WeakRef(run);
+    this.binding = run.plan.binding;
+    this.handle = run.handle;
+  }
+}
+const tracked = new Map<Binding, Set<Tracked>>();
+const forgotten = new FinalizationRegistry<Tracked>((one) => {
+  tracked.get(one.binding)?.delete(one);
+  close(one.binding, one.handle);
 });
 
 /** A run that only waits for answers and events from outside. */
 function wait(run: Run): void {
   run.waiting = true;
   run.limit?.stop();
+  run.rest();
   track(run);
 }
 
 /** Keeps track of a run that nothing in this process may go on with. */
 export function track(run: Run): void {
-  if (run.registered) return;
-  const ref = new WeakRef(run);
-  const { binding } = run.plan;
-  const refs = waiting.get(binding) ?? new Set();
-  waiting.set(binding, refs.add(ref));
-  forgotten.register(run, { binding, handle: run.handle, ref }, run);
-  run.registered = true;
-  const also = run.onEnd;
-  run.onEnd = () => {
-    forgotten.unregister(run);
-    waiting.get(binding)?.delete(ref);
-    also?.();
-  };
+  if (run.tracked !== undefined) return;
+  const one = new Tracked(run);
+  run.tracked = one;
+  const all = tracked.get(one.binding) ?? new Set();
+  tracked.set(one.binding, all.add(one));
+  forgotten.register(run, one, one);
+}
+
+/** The run is over. */
+export function untrack(one: Tracked): void {
+  forgotten.unregister(one);
+  tracked.get(one.binding)?.delete(one);
 }
 
 function poisoned(run: Run): void {
@@ -290,9 +300,9 @@ function poisoned(run: Run): void {
 function trapped(): void {
   const dead = core;
   use(renew(dead));
-  for (const ref of waiting.get(dead) ?? []) {
-    const run = ref.deref();
+  for (const one of tracked.get(dead) ?? []) {
+    const run = one.run.deref();
     if (run !== undefined) poisoned(run);
   }
-  waiting.delete(dead);
+  tracked.delete(dead);
 }

@@ -7,12 +7,13 @@ import type { Run } from "./run";
 /** An answer that was given: a hash of its value, whatever the order of its keys; none of what cannot be stored. */
 export interface Given {
   readonly digest: string | undefined;
-  /** The very value, in the process that took it. */
+  /** The very value where it has no digest, in the process that took it. */
   readonly value: unknown;
 }
 
 export function given(run: Run, value: unknown): Given {
-  return { digest: digestOf(run, value), value };
+  const digest = digestOf(run, value);
+  return { digest, value: digest === undefined ? value : undefined };
 }
 
 export function sameAnswer(run: Run, before: Given, value: unknown): boolean {

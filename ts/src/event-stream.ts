@@ -1,11 +1,8 @@
 import { Cursor, type Result } from "./cursor";
 import { DefinitionError } from "./errors";
 import type { Run } from "./run";
-import { type Overflow, type StreamItem, streamOf } from "./stream";
+import { type Overflow, type Stream, type StreamItem, streamOf } from "./stream";
 import { describe, isPlainObject } from "./values";
-
-/** Readers that are collected without having left: nobody waits for them. A stream may go with its readers, so neither is held here. */
-const left = new FinalizationRegistry<WeakRef<Cursor>>((cursor) => cursor.deref()?.leave());
 
 /**
  * A reader of a run's stream (10.2). Calls of `next` may overlap; they are answered in order.
@@ -18,9 +15,8 @@ const left = new FinalizationRegistry<WeakRef<Cursor>>((cursor) => cursor.deref(
 export class EventStream implements AsyncIterableIterator<StreamItem, undefined> {
   readonly #cursor: Cursor;
 
-  constructor(cursor: Cursor) {
-    this.#cursor = cursor;
-    if (cursor.stream.outcome === undefined) left.register(this, new WeakRef(cursor), cursor);
+  constructor(stream: Stream, from: number | undefined, overflow: Overflow) {
+    this.#cursor = new Cursor(stream, from, overflow, this);
   }
 
   /** How many items this reader did not get, from its start (`from`, if given) on. */
@@ -32,11 +28,11 @@ export class EventStream implements AsyncIterableIterator<StreamItem, undefined>
   }
   /** Leaves the stream: nobody waits for this reader any more. */
   return(): Promise<Result> {
-    this.#leave();
+    this.#cursor.leave();
     return Promise.resolve({ value: undefined, done: true });
   }
   throw(error: unknown): Promise<Result> {
-    this.#leave();
+    this.#cursor.leave();
     return Promise.reject(error);
   }
   [Symbol.asyncIterator](): this {
@@ -52,15 +48,10 @@ export class EventStream implements AsyncIterableIterator<StreamItem, undefined>
           if (done) controller.close();
           else controller.enqueue(value);
         },
-        cancel: () => this.#leave(),
+        cancel: () => this.#cursor.leave(),
       },
       { highWaterMark: 0 },
     );
-  }
-
-  #leave(): void {
-    left.unregister(this.#cursor);
-    this.#cursor.leave();
   }
 }
 
@@ -81,5 +72,5 @@ export function readStream(run: Run, options: unknown = {}): EventStream {
 /** @param overflow what becomes of this reader when it falls behind; default: what the run's option says */
 export function openStream(run: Run, from?: number, overflow?: Overflow): EventStream {
   const stream = streamOf(run);
-  return new EventStream(new Cursor(stream, from, overflow ?? stream.overflow));
+  return new EventStream(stream, from, overflow ?? stream.overflow);
 }

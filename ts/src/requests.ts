@@ -70,36 +70,65 @@ class Pending {
   }
 }
 
-/** The questions of a run. */
+/** An id that a request has which is not asked yet. */
+const EMITTED = "emitted";
+/** The id of a request that was withdrawn. */
+const WITHDRAWN = "withdrawn";
+
+/** The questions of a run, by id: one table of what is to come and pending, and one of what is over. */
 export class Requests {
-  /** By id, in the order in which they were asked. */
-  readonly pending = new Map<string, Pending>();
-  /** What was answered, by id. */
-  answered: Map<string, Given> | undefined = undefined;
   /** One has an answer that no step accepts: the run is about to fail. */
   refused = false;
-  /** Ids that events of this run have. */
-  readonly used = new Set<string>();
+  readonly #open = new Map<string, Pending | typeof EMITTED>();
+  #over: Map<string, Given | typeof WITHDRAWN> | undefined = undefined;
 
-  forget(id: string): void {
-    this.pending.get(id)?.tell();
-    this.pending.delete(id);
+  has(id: string): boolean {
+    return this.#open.has(id) || this.#over?.has(id) === true;
+  }
+  /** An event with this id is part of the run. */
+  emitted(id: string): void {
+    this.#open.set(id, EMITTED);
+  }
+  asked(id: string, pending: Pending): void {
+    this.#open.set(id, pending);
+  }
+  pending(id: string): Pending | undefined {
+    const open = this.#open.get(id);
+    return open === EMITTED ? undefined : open;
+  }
+  /** In the order in which their ids became known. */
+  allPending(): Pending[] {
+    return Array.from(this.#open.values()).filter((open) => open !== EMITTED);
+  }
+
+  answer(id: string): Given | undefined {
+    const over = this.#over?.get(id);
+    return over === WITHDRAWN ? undefined : over;
+  }
+  *answers(): Generator<[string, Given]> {
+    for (const [id, over] of this.#over ?? []) if (over !== WITHDRAWN) yield [id, over];
+  }
+  answered(id: string, given: Given): void {
+    this.#end(id, given);
+  }
+  withdrawn(id: string): void {
+    this.#end(id, WITHDRAWN);
+  }
+  #end(id: string, how: Given | typeof WITHDRAWN): void {
+    this.pending(id)?.tell();
+    this.#open.delete(id);
+    this.#over ??= new Map();
+    this.#over.set(id, how);
   }
   /** The run is over: who waits to answer is told. */
   end(): void {
-    for (const pending of this.pending.values()) pending.tell();
+    for (const pending of this.allPending()) pending.tell();
   }
 }
 
 export function requestsOf(run: Run): Requests {
   run.requests ??= new Requests();
   return run.requests;
-}
-
-export function answersOf(run: Run): Map<string, Given> {
-  const requests = requestsOf(run);
-  requests.answered ??= new Map();
-  return requests.answered;
 }
 
 /**
@@ -110,10 +139,9 @@ export function answersOf(run: Run): Map<string, Given> {
  */
 export function asked(run: Run, number: number, invocation: number, event: InputRequestEvent): Error | undefined {
   const requests = requestsOf(run);
-  if (requests.pending.has(event.id)) return undefined;
+  if (requests.pending(event.id) !== undefined) return undefined;
   const awaited = invocation !== NONE;
-  requests.used.add(event.id);
-  requests.pending.set(event.id, new Pending(event, number, awaited));
+  requests.asked(event.id, new Pending(event, number, awaited));
   // A stored run has published its questions before.
   if (run.begun) publishOwn(run, event);
   const { type } = event.answer;
@@ -129,7 +157,7 @@ export function asked(run: Run, number: number, invocation: number, event: Input
 export function pendingInputs(run: Run): PendingInput[] {
   if (run.requests === undefined || run.over || run.cancelling) return [];
   const { runId } = run;
-  return Array.from(run.requests.pending.values(), ({ event: { id, prompt, ...event } }) => ({
+  return run.requests.allPending().map(({ event: { id, prompt, ...event } }) => ({
     id,
     prompt,
     ...("metadata" in event ? { metadata: event.metadata } : {}),
@@ -143,7 +171,7 @@ export function checkRequestId(run: Run, event: Event, among: readonly { readonl
   if (event.type !== InputRequestEvent.type) return;
   const { id } = event as InputRequestEvent;
   const has = ({ event: other }: { readonly event: Event }) => other.type === InputRequestEvent.type && (other as InputRequestEvent).id === id;
-  if (run.requests?.used.has(id) !== true && !among.some(has)) return;
+  if (run.requests?.has(id) !== true && !among.some(has)) return;
   throw new DefinitionError(`Step "${step}": the request id ${JSON.stringify(id)} is used already in this run. Give each request its own, or none.`, {
     step,
     runId: run.runId,
@@ -180,14 +208,14 @@ export function requestOf(
 export async function respond(run: Run, id: string, response: unknown): Promise<void> {
   for (;;) {
     const { requests } = run;
-    const before = requests?.answered?.get(id);
+    const before = requests?.answer(id);
     if (before !== undefined) {
       if (sameAnswer(run, before, response)) return;
       throw new AlreadyAnsweredError(`The request ${JSON.stringify(id)} has been answered already, and not like this. The first answer counts.`, {
         runId: run.runId,
       });
     }
-    const pending = requests?.pending.get(id);
+    const pending = requests?.pending(id);
     if (pending === undefined)
       throw new UnknownRequestError(`Workflow "${run.workflowName}": there is no request ${JSON.stringify(id)} in this run, or it was withdrawn.`, {
         runId: run.runId,
@@ -203,17 +231,15 @@ export async function respond(run: Run, id: string, response: unknown): Promise<
     if (!(answer instanceof Promise)) return record(run, pending, response, answer);
     const checked = await answer;
     // Meanwhile another may have answered.
-    if (requests!.pending.get(id) === pending && !run.over && !run.cancelling) return record(run, pending, response, checked);
+    if (requests!.pending(id) === pending && !run.over && !run.cancelling) return record(run, pending, response, checked);
   }
 }
 
 function record(run: Run, pending: Pending, response: unknown, answer: Event): void {
   const { event, number } = pending;
-  const requests = run.requests!;
   const kept = given(run, response);
   const output = outputOf(run, answer);
-  requests.forget(event.id);
-  answersOf(run).set(event.id, kept);
+  run.requests!.answered(event.id, kept);
   writeKeys(run, output);
   frame(IN_RESPOND, number, output.type, run.put(answer));
   exchange(run);
@@ -230,7 +256,7 @@ function answerEvent({ runId }: Run, { event: request, awaited, schema, step }: 
     try {
       return new Answer(response);
     } catch (error) {
-      if (error instanceof EventValidationError) throw invalid(request, error.message, error.path, { cause: error, runId });
+      if (error instanceof EventValidationError) throw invalid(request, issueOf(error), error.path, { cause: error, runId });
       throw error;
     }
   }
@@ -244,6 +270,11 @@ function answerEvent({ runId }: Run, { event: request, awaited, schema, step }: 
   return outcome instanceof Promise ? outcome.then(checked) : checked(outcome);
 }
 
+/** What the schema said: the event's own message names the path, as ours will. */
+function issueOf({ cause, message }: EventValidationError): string {
+  return Array.isArray(cause) && typeof cause[0]?.message === "string" ? cause[0].message : message;
+}
+
 function invalid({ id, prompt }: InputRequestEvent, why: string, path: string, details: ErrorDetails): BlazenError {
   const at = path === "" ? "" : ` at ${path}`;
   return new InvalidResponseError(
@@ -255,7 +286,7 @@ function invalid({ id, prompt }: InputRequestEvent, why: string, path: string, d
 
 /** The step, in this process, awaits the answer and says what checks it. */
 export function awaitRequest(run: Run, id: string, schema: StandardSchemaV1 | undefined, step: string): InputRequestEvent | undefined {
-  const pending = run.requests?.pending.get(id);
+  const pending = run.requests?.pending(id);
   if (pending === undefined) return undefined;
   pending.step = step;
   pending.schema = schema ?? null;

@@ -15,7 +15,7 @@ import { upgraded } from "./migrate";
 import { Numbers } from "./numbers";
 import { fieldPath } from "./path";
 import type { Plan } from "./plan";
-import { answersOf, requestsOf } from "./requests";
+import { requestsOf } from "./requests";
 import { type Restorable, restoreRun, restores } from "./restore";
 import { Run } from "./run";
 import { sessionOf } from "./session";
@@ -23,7 +23,6 @@ import { outputOf, writeKeys } from "./settle";
 import { parsed, refused, type Snapshot } from "./snapshot";
 import { damaged, decodeKey, decodeStored, read, reading, type Stored, text, whole } from "./stored";
 import { revive } from "./stored-event";
-import { streamOf } from "./stream";
 import { useStreamOptions } from "./stream-options";
 import { timersOf } from "./timers";
 import { writeNow } from "./waits";
@@ -99,7 +98,7 @@ export function fill(run: Run, stored: Stored): Restorable | undefined {
   for (const [number, { tree }] of stored.section("answered")) {
     const { id, digest } = (tree ?? {}) as { id?: unknown; digest?: unknown };
     const given = { digest: digest === undefined ? undefined : text(`answered/${number}`, digest), value: undefined };
-    answersOf(run).set(text(`answered/${number}`, id), given);
+    requestsOf(run).answered(text(`answered/${number}`, id), given);
   }
   const [elapsed] = stored.section("elapsed");
   if (elapsed !== undefined) run.elapsed = whole("elapsed", elapsed[1].tree);
@@ -113,12 +112,16 @@ export function fill(run: Run, stored: Stored): Restorable | undefined {
     });
   }
   run.fill(stored.slots, events);
-  const used = [
-    ...(run.requests?.answered?.keys() ?? []),
-    ...events.flatMap((event) => (event!.type === InputRequestEvent.type ? [(event as InputRequestEvent).id] : [])),
-  ];
-  for (const id of used) requestsOf(run).used.add(id);
-  for (const [, { tree }] of stored.section("stream")) streamOf(run).startAt(whole("stream", tree));
+  for (const event of events) {
+    if (event!.type !== InputRequestEvent.type) continue;
+    const { id } = event as InputRequestEvent;
+    if (requestsOf(run).has(id)) damaged(`two requests have the id ${JSON.stringify(id)}`);
+    requestsOf(run).emitted(id);
+  }
+  for (const [, { tree }] of stored.section("stream")) {
+    run.streamed = whole("stream", tree);
+    run.stream?.startAt(run.streamed);
+  }
   const restorable = fillMemory(run, stored, others, decoded);
   return restorable.keys.length > 0 || others.some(restores) ? restorable : undefined;
 }

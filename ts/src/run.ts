@@ -1,3 +1,4 @@
+import { type Tracked, untrack } from "./buffer";
 import { type Attempt, Named } from "./context";
 import { randomId } from "./environment";
 import { CancelledError, type CancelReport, StepError } from "./errors";
@@ -21,6 +22,9 @@ export type Outcome = { readonly status: "completed"; readonly stop: StopEvent }
 export class Thrown {
   constructor(readonly error: unknown) {}
 }
+
+/** Payloads up to which a list of them is copied to save room. */
+const SMALL = 16;
 
 /** Queues of ended runs for those to come: one that grows anew in each run is dear. */
 const queues: unknown[][] = [];
@@ -53,8 +57,8 @@ export class Run {
   set: unknown[] | undefined = undefined;
   ids: Numbers<string> | undefined = undefined;
   joinKeys: Numbers<string | number> | undefined = undefined;
-  /** The loop knows it as a waiting run. */
-  registered = false;
+  /** From when it first waits, or is paused. */
+  tracked: Tracked | undefined = undefined;
   /** When the core wants to hear next; no time that ever comes if nothing is due. */
   alarm: Timer | undefined = undefined;
   /** The time that is left of the run's own, where it has a limit (5.2). */
@@ -87,6 +91,10 @@ export class Run {
   dropped: readonly string[] | undefined = undefined;
   /** What observers see; made when something is published or read. */
   stream: Stream | undefined = undefined;
+  /** The offset that its stream begins at. */
+  streamed = 0;
+  /** Events of the engine for a stream that is not made yet. */
+  shown: Event[] | undefined = undefined;
   /** Invocations whose fan-out ended before they were called. */
   withdrawn: Set<number> | undefined = undefined;
 
@@ -169,6 +177,10 @@ export class Run {
     this.#payloads.forEach((payload, slot) => {
       if (free[slot] === 0 && !(payload instanceof Thrown)) visit(payload as Event, slot);
     });
+  }
+  /** It may wait for days: a list that has grown by steps takes more than it holds. */
+  rest(): void {
+    if (this.#payloads.length < SMALL) this.#payloads = this.#payloads.slice();
   }
   /** Places for payloads, used or not. */
   get size(): number {
@@ -384,6 +396,7 @@ export class Run {
     this.delayed = undefined;
     this.requests?.end();
     this.observers?.end();
+    if (this.tracked !== undefined) untrack(this.tracked);
     if (this.live !== undefined) this.#abandon(cause);
     this.#payloads = [];
     this.onEnd?.();

@@ -10,6 +10,7 @@ import type { Run } from "./run";
 import { storeSession } from "./session-policy";
 import { own, type Snapshot, snapshotOf } from "./snapshot";
 import { payloadOf, standIn } from "./stored-event";
+import { positionOf } from "./stream";
 
 /**
  * The run as it stands: between two steps, or within one that counts as not settled.
@@ -81,7 +82,7 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
   for (const [key, id] of run.joinKeys ?? []) entries.add(`key/${id}`, encode(key, "key", run.memoryOptions.types));
   for (const [id, number] of run.ids ?? []) entries.list.push([`sent/${number}`, id]);
   let answers = 0;
-  for (const [id, { digest }] of run.requests?.answered ?? [])
+  for (const [id, { digest }] of run.requests?.answers() ?? [])
     entries.list.push([`answered/${answers++}`, { id, ...(digest === undefined ? {} : { digest }) }]);
   const time = elapsed(run);
   if (time > 0) entries.list.push(["elapsed", time]);
@@ -91,7 +92,7 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
     for (const [suffix, entry] of storedEntries(value)) entries.add(`state/${encodeURIComponent(key)}${suffix}`, entry);
     if (!lenient) pin(value);
   }
-  const position = run.stream?.position ?? 0;
+  const position = positionOf(run);
   if (position > 0) entries.list.push(["stream", position]);
   const { pausePolicy } = memory ?? run.memoryOptions;
   if (pausePolicy !== "pickle_or_error") entries.list.push(["policy", pausePolicy]);

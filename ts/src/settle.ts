@@ -294,7 +294,7 @@ export function outputOf(run: Run, event: Event): Output {
 export function writeOutput(run: Run, output: Output, tag: number, invocation: number): void {
   writeKeys(run, output);
   const { event, type } = output;
-  if (event.type === InputRequestEvent.type) requestsOf(run).used.add((event as InputRequestEvent).id);
+  if (event.type === InputRequestEvent.type) requestsOf(run).emitted((event as InputRequestEvent).id);
   if (tag === IN_EXTERNAL) frame(tag, type, run.put(event), NONE);
   else frame(tag, invocation, type, run.put(event));
 }

@@ -27,21 +27,28 @@ export interface Held extends Listed<Held> {
 
 /** Items that are kept for readers, if a run does not say otherwise. */
 const RETENTION = 10_000;
+/** Of readers: not counted yet. */
+const UNKNOWN = -1;
+const leave = (cursor: Cursor): void => cursor.leave();
 const ITSELF: readonly string[] = Object.freeze([]);
 
 /** What observers see of one run: a bounded buffer of items, the readers that are attached, and the writes that wait for room. */
 export class Stream {
-  /** A ring: the item of an offset is at `offset & mask`. Its length is a power of two; it grows up to one more than is kept. */
-  #ring: (StreamItem | undefined)[] = new Array(16);
-  /** How many of the readers that writes wait for are at an offset, likewise; the last is that of the next item. */
-  #at: number[] = new Array(16).fill(0);
-  /** Of those that are further ahead. */
-  #ahead: Map<number, number> | undefined = undefined;
+  /** A ring: the item of an offset is at `(offset - start) & mask`. It is as long as it had to be so far. */
+  #ring: (StreamItem | undefined)[] = [];
+  #start = 0;
+  #mask: number;
   /** Offsets of the oldest item kept, and of the next to come. */
   #oldest = 0;
   #next = 0;
   /** Readers that are attached. */
-  readonly #readers = new Set<Cursor>();
+  #attached = 0;
+  /** Those of them that writes wait for. */
+  readonly #holding = new Set<Cursor>();
+  /** How many of those have not taken the oldest item; counted when the buffer is full, and known while a write waits. */
+  #behind = UNKNOWN;
+  /** Those whose EventStream may be collected. The stream's own: of all streams, it would hold each run that somebody reads. */
+  #forgotten: FinalizationRegistry<Cursor> | undefined = undefined;
   /** Those that were asked for an item that is not there yet. */
   readonly #waiting = new List<Cursor>();
   /** Writes that wait for room. */
@@ -53,7 +60,9 @@ export class Stream {
     readonly run: Run,
     readonly retention = RETENTION,
     readonly overflow: Overflow = "block",
-  ) {}
+  ) {
+    this.#mask = 2 ** Math.min(30, Math.ceil(Math.log2(retention))) - 1;
+  }
 
   /** The offset of the next item. */
   get position(): number {
@@ -70,7 +79,7 @@ export class Stream {
   }
   /** Whether anybody reads, and so gets to know how the run ends. */
   get read(): boolean {
-    return this.#readers.size > 0;
+    return this.#attached > 0;
   }
   /** How the run has ended; nothing comes any more. */
   get outcome(): Outcome | undefined {
@@ -79,6 +88,7 @@ export class Stream {
 
   /** Nothing is published yet: the stream of a stored run goes on at its position. */
   startAt(position: number): void {
+    this.#start = position;
     this.#oldest = position;
     this.#next = position;
   }
@@ -100,24 +110,28 @@ export class Stream {
   take(cursor: Cursor): StreamItem | undefined {
     const { offset } = cursor;
     if (offset >= this.#next) return undefined;
-    const item = this.#ring[offset & (this.#ring.length - 1)];
-    this.#pass(cursor);
-    if (this.held.first !== undefined && offset === this.#oldest) this.#publishHeld();
+    const item = this.#ring[this.#place(offset)];
+    cursor.offset = offset + 1;
+    if (offset === this.#oldest && this.#behind > 0 && cursor.overflow === "block") this.#passed();
     return item;
   }
-  attach(cursor: Cursor): void {
+  /** @param reader the reader is gone when this is collected */
+  attach(cursor: Cursor, reader: object): void {
     if (this.#outcome !== undefined) return;
-    this.#readers.add(cursor);
-    if (cursor.overflow === "block") this.#count(cursor.offset, 1);
+    this.#attached++;
+    this.#forgotten ??= new FinalizationRegistry(leave);
+    this.#forgotten.register(reader, cursor, cursor);
+    if (cursor.overflow !== "block") return;
+    this.#holding.add(cursor);
+    if (cursor.offset === this.#oldest && this.#behind !== UNKNOWN) this.#behind++;
   }
   /** @param waits it waits for an item */
   detach(cursor: Cursor, waits: boolean): void {
     if (waits) this.#waiting.drop(cursor);
+    this.#forgotten?.unregister(cursor);
     if (this.#outcome !== undefined) return;
-    this.#readers.delete(cursor);
-    if (cursor.overflow !== "block") return;
-    this.#count(cursor.offset, -1);
-    this.#publishHeld();
+    this.#attached--;
+    if (this.#holding.delete(cursor) && cursor.offset === this.#oldest && this.#behind > 0) this.#passed();
   }
   /** The reader gets the item when it comes. */
   await(cursor: Cursor): void {
@@ -133,15 +147,15 @@ export class Stream {
 
   #append(event: Event): void {
     const offset = this.#next;
-    // The next offset has its place too.
-    if (offset + 1 - this.#oldest === this.#ring.length) this.#grow();
+    if (offset - this.#oldest > this.#mask) this.#grow();
     const item: StreamItem = { offset, event, path: ITSELF, runId: this.run.runId };
     if (development) Object.freeze(item);
-    this.#ring[offset & (this.#ring.length - 1)] = item;
+    this.#ring[this.#place(offset)] = item;
     this.#next = offset + 1;
-    this.#at[this.#next & (this.#ring.length - 1)] = this.#ahead?.get(this.#next) ?? 0;
-    this.#ahead?.delete(this.#next);
     if (this.#waiting.first !== undefined) this.#hand(item);
+  }
+  #place(offset: number): number {
+    return (offset - this.#start) & this.#mask;
   }
   /** Gives it to those that wait for it. No code of theirs runs before the stack is empty. */
   #hand(item: StreamItem): void {
@@ -149,50 +163,39 @@ export class Stream {
     for (let cursor = this.#waiting.first; cursor !== undefined; cursor = next) {
       next = cursor.next;
       if (cursor.offset !== item.offset) continue;
-      this.#pass(cursor);
+      cursor.offset++;
       if (cursor.give(item)) this.#waiting.drop(cursor);
     }
   }
+  /** Only for the engine's own events, beyond the bound. */
   #grow(): void {
-    const length = this.#ring.length;
-    const [ring, at] = [this.#ring, this.#at];
-    this.#ring = new Array(2 * length);
-    this.#at = new Array(2 * length).fill(0);
-    for (let offset = this.#oldest; offset <= this.#next; offset++) {
-      this.#ring[offset & (2 * length - 1)] = ring[offset & (length - 1)];
-      this.#at[offset & (2 * length - 1)] = at[offset & (length - 1)]!;
-    }
+    const from = this.#place(this.#oldest);
+    this.#ring = [...this.#ring.slice(from), ...this.#ring.slice(0, from)];
+    this.#start = this.#oldest;
+    this.#mask = 2 * this.#mask + 1;
   }
 
-  /** A reader goes on to the next offset. */
-  #pass(cursor: Cursor): void {
-    const { offset } = cursor;
-    cursor.offset = offset + 1;
-    if (cursor.overflow !== "block") return;
-    const mask = this.#at.length - 1;
-    this.#at[offset & mask]!--;
-    this.#at[(offset + 1) & mask]!++;
-  }
-  /** Counts a reader that comes or goes. */
-  #count(offset: number, by: 1 | -1): void {
-    if (offset <= this.#next) {
-      this.#at[offset & (this.#at.length - 1)]! += by;
-      return;
-    }
-    this.#ahead ??= new Map();
-    this.#ahead.set(offset, (this.#ahead.get(offset) ?? 0) + by);
-  }
   /** @returns whether there is room for one more, the oldest items having gone that no reader holds */
   #makeRoom(): boolean {
-    const mask = this.#ring.length - 1;
     while (this.#next - this.#oldest >= this.retention) {
-      if (this.#at[this.#oldest & mask] !== 0) return false;
-      this.#ring[this.#oldest & mask] = undefined;
+      if (this.overflow === "block" && this.#isHeld()) return false;
+      this.#ring[this.#place(this.#oldest)] = undefined;
       this.#oldest++;
+      this.#behind = UNKNOWN;
     }
     return true;
   }
-  #publishHeld(): void {
+  /** Each reader takes each item once, so that looking at all of them for each item costs no more than that. */
+  #isHeld(): boolean {
+    if (this.#behind === UNKNOWN) {
+      this.#behind = 0;
+      for (const { offset } of this.#holding) if (offset === this.#oldest) this.#behind++;
+    }
+    return this.#behind > 0;
+  }
+  /** One of those that held the oldest item does so no longer. */
+  #passed(): void {
+    this.#behind--;
     for (let held = this.held.first; held !== undefined && this.#makeRoom(); held = this.held.first) {
       this.held.drop(held);
       this.#append(held.event);
@@ -201,16 +204,30 @@ export class Stream {
   }
 }
 
+/** Events of the engine that are kept for a stream that nobody has asked for yet. */
+const FEW = 16;
+
 /** The stream of a run, made when it is first written or read. */
 export function streamOf(run: Run): Stream {
-  if (run.stream === undefined) {
-    run.stream = new Stream(run);
-    if (run.told !== undefined) run.stream.end(run.told);
-  }
-  return run.stream;
+  if (run.stream !== undefined) return run.stream;
+  const stream = new Stream(run);
+  run.stream = stream;
+  stream.startAt(run.streamed);
+  for (const event of run.shown ?? []) stream.writeOwn(event);
+  run.shown = undefined;
+  if (run.told !== undefined) stream.end(run.told);
+  return stream;
 }
 
-/** Publishes an event of the engine's: it never waits. Runs no user code. */
+/** The offset of the next item, whether there is a stream yet or not. */
+export function positionOf(run: Run): number {
+  return run.stream?.position ?? run.streamed + (run.shown?.length ?? 0);
+}
+
+/** Publishes an event of the engine's: it never waits. Most runs that ask are read by nobody, and wait for long: they need no stream. Runs no user code. */
 export function publishOwn(run: Run, event: Event): void {
-  streamOf(run).writeOwn(event);
+  if (run.stream === undefined && (run.shown?.length ?? 0) < FEW) {
+    if (run.shown === undefined) run.shown = [event];
+    else run.shown.push(event);
+  } else streamOf(run).writeOwn(event);
 }

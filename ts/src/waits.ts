@@ -149,7 +149,7 @@ export function answered(run: Run, invocation: number, at: number, { request, re
 
 /** Nobody has answered it in time. */
 export function expired(run: Run, invocation: number, at: number, { id, prompt }: InputRequestEvent): void {
-  run.requests?.forget(id);
+  run.requests?.withdrawn(id);
   run.parked?.get(invocation)?.own?.waits?.answered(at, { prompt, response: undefined, expired: true });
 }
 

@@ -37,7 +37,7 @@ pub use restore::EventTypes;
 pub use save::{HostEntries, add_bytes};
 use scope::Scope;
 use settle::Invocation;
-use timer::{Time, Timers, time};
+use timer::{Timers, time};
 
 pub type Slot = u32;
 pub type ScopeId = u32;
@@ -111,8 +111,6 @@ pub struct Run {
     next_keys: Vec<Key>,
     sent: Bits,
     next_id: Option<u32>,
-    next_until: Option<Time>,
-    next_random: Option<u32>,
     commit: u64,
     durable: u64,
     /// Number of the next invocation; of the one that the host will call next if it is told nothing.
@@ -142,7 +140,7 @@ pub struct Run {
     observed: bool,
     pub over: bool,
     pub more: bool,
-    pub failure: Option<CoreError>,
+    pub failure: Option<Box<CoreError>>,
     pub spill: VecDeque<Frame>,
 }
 
@@ -207,8 +205,6 @@ impl Run {
         self.next_keys.clear();
         self.sent.clear();
         self.next_id = None;
-        self.next_until = None;
-        self.next_random = None;
         self.commit = 0;
         self.next_seq = 0;
         self.called = 0;
@@ -255,11 +251,11 @@ impl Run {
                 Ok(())
             }
             IN_UNTIL => {
-                self.next_until = Some(time(a, b)?);
+                self.timers.set_until(time(a, b)?);
                 Ok(())
             }
             IN_RANDOM => {
-                self.next_random = Some(a as u32);
+                self.timers.set_random(a as u32);
                 Ok(())
             }
             IN_SLEEP => self.handle_sleep(a as u32, b as u32, out),
@@ -388,7 +384,7 @@ impl Run {
         let plan = &self.flows[0].plan;
         error.step = plan.steps.get(step as usize).map(|step| step.name.clone());
         out.push(CMD_FAIL, error.number, if error.step.is_some() { step as i32 } else { NONE }, slot);
-        self.failure = Some(error);
+        self.failure = Some(Box::new(error));
         self.over = true;
     }
 }

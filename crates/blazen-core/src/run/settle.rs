@@ -1,7 +1,6 @@
 //! Invocations: their start, what they emit, and their end.
 
 use super::request::Waits;
-use super::timer::{Time, Timer};
 use super::{InvocationId, NOBODY, Place, ROOT, Run, ScopeId, Slot, Staged};
 use crate::error::CoreError;
 use crate::frame::{NONE, Output};
@@ -18,8 +17,8 @@ pub enum State {
     Aborted,
     /// As Aborted, before it began.
     Withdrawn,
-    /// It has failed, and is tried again at this time.
-    Delayed(Time),
+    /// It has failed, and is tried again later.
+    Delayed,
 }
 
 pub enum Input {
@@ -306,7 +305,7 @@ impl Run {
             } else {
                 self.release(error as u32, out);
             }
-            self.next_random = None;
+            self.timers.take_random();
         }
         self.leave_running(id, aborted, out);
         Ok(())
@@ -330,10 +329,10 @@ impl Run {
             self.exit(id);
             self.live -= 1;
         }
-        if self.invocations.get(id).is_some_and(|invocation| invocation.waits.is_some()) {
-            self.drop_waits(id, out);
+        let Some(mut invocation) = self.invocations.remove(id) else { return };
+        if let Some(waits) = invocation.waits.take() {
+            self.drop_waits(id, *waits, out);
         }
-        let Some(invocation) = self.invocations.remove(id) else { return };
         self.release_input(invocation.input, out);
         if invocation.fan != NOBODY {
             self.leave_generator(invocation.fan);
@@ -362,8 +361,12 @@ impl Run {
                 continue;
             }
             invocation.state = State::Running;
-            invocation.attempts += 1;
             self.lined -= 1;
+            // A run that was stored calls all that runs in it when it goes on.
+            if self.restored {
+                return;
+            }
+            invocation.attempts += 1;
             return self.call(id, out);
         }
         self.flows[flow].pools[pool as usize].running -= 1;
@@ -378,7 +381,10 @@ impl Run {
 
     /// Its fan-out is over: a running invocation is told so, one that waits never begins.
     pub(super) fn abort(&mut self, id: InvocationId, out: &mut Output<'_>) {
-        self.drop_waits(id, out);
+        let waits = self.invocations.get_mut(id).and_then(|invocation| invocation.waits.take());
+        if let Some(waits) = waits {
+            self.drop_waits(id, *waits, out);
+        }
         let Some(invocation) = self.invocations.get_mut(id) else { return };
         let fan = std::mem::replace(&mut invocation.fan, NOBODY);
         self.live -= 1;
@@ -392,8 +398,7 @@ impl Run {
                 let input = std::mem::replace(&mut invocation.input, Input::Set(Vec::new()));
                 self.release_input(input, out);
             }
-            State::Delayed(until) => {
-                self.timers.remove(until, Timer::Retry(id));
+            State::Delayed => {
                 out.push(CMD_ABORT, id as i32, DELAYED, NONE);
                 if let Some(invocation) = self.invocations.remove(id) {
                     self.release_input(invocation.input, out);

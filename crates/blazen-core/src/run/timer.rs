@@ -25,47 +25,83 @@ pub enum Timer {
     Request(RequestId),
 }
 
-/// When what is due, and what time it is.
+/// When what is due, what time it is, and what was said of the next frame. Most runs never ask for the time: they have no part of it.
 #[derive(Default)]
-pub struct Timers {
+pub struct Timers(Option<Box<Parts>>);
+
+#[derive(Default)]
+struct Parts {
     now: Time,
     due: BTreeSet<(Time, Timer)>,
     /// What the host was told last.
     alarm: Option<Time>,
+    until: Option<Time>,
+    random: Option<u32>,
 }
 
 impl Timers {
+    fn parts(&mut self) -> &mut Parts {
+        self.0.get_or_insert_default()
+    }
+
     pub fn now(&self) -> Time {
-        self.now
+        self.0.as_ref().map_or(0, |parts| parts.now)
     }
 
     /// It never becomes earlier.
     pub fn tick(&mut self, now: Time) {
-        self.now = self.now.max(now);
+        let parts = self.parts();
+        parts.now = parts.now.max(now);
+    }
+
+    /// The deadline of the next frame.
+    pub fn set_until(&mut self, until: Time) {
+        self.parts().until = Some(until);
+    }
+
+    pub fn take_until(&mut self) -> Option<Time> {
+        self.0.as_mut()?.until.take()
+    }
+
+    /// For the jitter of the next frame.
+    pub fn set_random(&mut self, random: u32) {
+        self.parts().random = Some(random);
+    }
+
+    pub fn take_random(&mut self) -> Option<u32> {
+        self.0.as_mut()?.random.take()
+    }
+
+    /// Nothing was said of a frame that has not come.
+    pub fn is_settled(&self) -> bool {
+        self.0.as_ref().is_none_or(|parts| parts.until.is_none() && parts.random.is_none())
     }
 
     pub fn add(&mut self, at: Time, timer: Timer) {
-        self.due.insert((at, timer));
+        self.parts().due.insert((at, timer));
     }
 
     pub fn remove(&mut self, at: Time, timer: Timer) {
-        self.due.remove(&(at, timer));
+        if let Some(parts) = &mut self.0 {
+            parts.due.remove(&(at, timer));
+        }
     }
 
     fn next_due(&mut self) -> Option<Timer> {
-        let (at, _) = self.due.first()?;
-        if *at > self.now {
+        let parts = self.0.as_mut()?;
+        let (at, _) = parts.due.first()?;
+        if *at > parts.now {
             return None;
         }
-        self.due.pop_first().map(|(_, timer)| timer)
+        parts.due.pop_first().map(|(_, timer)| timer)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.due.is_empty()
+        self.0.as_ref().is_none_or(|parts| parts.due.is_empty())
     }
 
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.0 = None;
     }
 }
 
@@ -78,7 +114,7 @@ pub fn time(high: i32, low: i32) -> Result<Time, CoreError> {
 impl Run {
     /// The deadline that the frame before this one gave.
     pub(super) fn take_until(&mut self) -> Result<Time, CoreError> {
-        self.next_until.take().ok_or_else(|| CoreError::internal("no Until stands before the frame"))
+        self.timers.take_until().ok_or_else(|| CoreError::internal("no Until stands before the frame"))
     }
 
     /// Lets happen what is due.
@@ -98,11 +134,12 @@ impl Run {
         if self.paused || self.over {
             return;
         }
-        let next = self.timers.due.first().map(|(at, _)| *at);
-        if next == self.timers.alarm {
+        let Some(parts) = &mut self.timers.0 else { return };
+        let next = parts.due.first().map(|(at, _)| *at);
+        if next == parts.alarm {
             return;
         }
-        self.timers.alarm = next;
+        parts.alarm = next;
         match next {
             Some(at) => out.push(CMD_ALARM, (at >> WORD) as i32, (at & ((1 << WORD) - 1)) as i32, NONE),
             None => out.push(CMD_ALARM, NONE, NONE, NONE),

@@ -37,8 +37,6 @@ impl Run {
             next_keys: _,
             sent,
             next_id: _,
-            next_until: _,
-            next_random: _,
             commit: _,
             durable: _,
             next_seq,
@@ -105,6 +103,7 @@ fn invocation(a: &Invocation, b: &Invocation, unbegun: u32) -> Difference {
         "attempts": attempts.saturating_sub(unbegun), b.attempts;
         "yields": *yields, b.yields;
         "failures": *failures, b.failures;
+        "until": a.again(), b.again();
         "sleeps": waits.as_ref().map(|waits| &waits.sleeps), b.waits.as_ref().map(|waits| &waits.sleeps);
         "requests": waits.as_ref().map(|waits| &waits.requests), b.waits.as_ref().map(|waits| &waits.requests);
         "fan": *fan, b.fan;

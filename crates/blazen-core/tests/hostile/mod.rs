@@ -168,10 +168,13 @@ pub fn definition() -> Value {
     let mut slower = any("slower", json!([5]));
     set(&mut slower, &json!({ "limit": 2, "pool": "shared" }));
     let mut inner = any("inner", json!([3]));
-    set(&mut inner, &json!({ "limit": 2, "pool": "shared" }));
+    set(
+        &mut inner,
+        &json!({ "limit": 2, "pool": "shared", "retry": { "attempts": 3, "exponential": true, "initial": 4, "max": 6, "jitter": 500_000 } }),
+    );
     json!({
         "name": "all", "version": 1, "unhandled": "ignore", "external": [2],
-        "types": ["blazen::StartEvent", "blazen::StopEvent", "A", "B", "C", "D"],
+        "types": TYPES,
         "steps": [
             any("start", json!([0])), any("outer", json!([2])), inner, slow, slower,
             { "name": "pair", "accepts": { "kind": "all", "types": [4, 5, 5], "keyed": false } },
@@ -181,11 +184,15 @@ pub fn definition() -> Value {
             collect("inner first", 4, json!({ "of": "inner", "first": 2, "rest": "ignore" })),
             collect("inner ends", 5, json!({ "of": "inner" })),
             collect("whole", 5, json!({})), collect("tens", 4, json!({ "count": 10 })),
+            any("failed", json!([FAILED])),
         ]
     })
 }
 
-const TYPES: &[&str] = &["blazen::StartEvent", "blazen::StopEvent", "A", "B", "C", "D"];
+const TYPES: &[&str] =
+    &["blazen::StartEvent", "blazen::StopEvent", "A", "B", "C", "D", "blazen::InputRequestEvent", "blazen::StepFailedEvent"];
+const REQUEST: usize = 6;
+const FAILED: usize = 7;
 
 /// A host that settles what it is told to call and checks that what it gets makes sense.
 pub struct Host {
@@ -195,6 +202,12 @@ pub struct Host {
     buffer: Vec<i32>,
     running: BTreeSet<i32>,
     aborted: BTreeSet<i32>,
+    /// By invocation: how often its attempt has slept and asked.
+    waits: BTreeMap<i32, [i32; 2]>,
+    /// By request: its slot.
+    pending: BTreeMap<i32, i32>,
+    now: i32,
+    alarm: i32,
     /// By slot: the type's name, and the key of each that the host has told.
     held: BTreeMap<i32, String>,
     next_slot: i32,
@@ -216,6 +229,10 @@ impl Host {
             buffer: vec![0; BUFFER_WORDS],
             running: BTreeSet::new(),
             aborted: BTreeSet::new(),
+            waits: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            now: 0,
+            alarm: NONE,
             held: BTreeMap::new(),
             next_slot: 0,
             next_id: 0,
@@ -267,8 +284,10 @@ impl Host {
             CMD_INVOKE => {
                 assert!(c == NONE || self.held.contains_key(&c), "the argument {c} was released");
                 assert!(self.running.insert(a) && !self.aborted.contains(&a), "{a} is called twice");
+                self.waits.insert(a, [0, 0]);
             }
             CMD_RELEASE => assert!(self.held.remove(&a).is_some(), "{a} is released twice"),
+            CMD_ABORT if b == 2 => assert!(!self.running.contains(&a), "{a} runs and waits to be tried again"),
             CMD_ABORT => {
                 assert_eq!(self.running.remove(&a), b == 0, "{a} is aborted and was not called");
                 assert!(self.aborted.insert(a), "{a} is aborted twice");
@@ -277,20 +296,39 @@ impl Host {
                 assert!(!self.over);
                 self.over = true;
             }
-            CMD_AGAIN | CMD_YIELDED | CMD_WAITING | CMD_PUBLISH => {}
+            CMD_ASKED => {
+                assert!(self.held.contains_key(&c), "the request {c} was released");
+                assert!(self.pending.insert(a, c).is_none_or(|slot| slot == c), "two requests have the number {a}");
+            }
+            CMD_WITHDRAWN => {
+                assert!(self.held.contains_key(&a), "the request {a} was released");
+                let before = self.pending.len();
+                self.pending.retain(|_, slot| *slot != a);
+                assert_eq!(self.pending.len() + 1, before, "the request in {a} was not pending");
+            }
+            CMD_EXPIRED => self.pending.retain(|_, slot| *slot != c),
+            CMD_ANSWERED => assert!(self.held.contains_key(&c), "the answer {c} was released"),
+            CMD_FAILED => {
+                self.held.insert(a, TYPES[FAILED].to_owned());
+            }
+            CMD_ALARM => self.alarm = if a == NONE { NONE } else { b },
+            CMD_AGAIN | CMD_YIELDED | CMD_WAITING | CMD_PUBLISH | CMD_WOKEN | CMD_DELAYED => {}
             _ => panic!("command {tag}"),
         }
     }
 
     /// An invocation emits, sends or settles; false if there is none.
     pub fn act(&mut self, tape: &mut Tape) -> bool {
+        if self.over {
+            return false;
+        }
         let all: Vec<i32> = self.running.iter().chain(&self.aborted).copied().collect();
         if all.is_empty() {
-            return false;
+            return self.wait();
         }
         let id = all[tape.below(all.len())];
         let mut frames = Vec::new();
-        let what = if tape.over() { 9 } else { tape.below(10) };
+        let what = if tape.over() { 9 } else { tape.below(16) };
         let ty = |tape: &mut Tape| tape.of(&[2, 3, 3, 4, 4, 4, 5, 5, 5, 5]);
         match what {
             0 => {
@@ -330,11 +368,72 @@ impl Host {
                 let slot = self.made(ty, tape, &mut frames);
                 frames.push([IN_EMIT, id, ty as i32, slot]);
             }
+            10 | 11 => {
+                let time = self.tick(tape);
+                let waits = self.waits.entry(id).or_default();
+                let (sleeps, asks) = (waits[0], waits[1]);
+                let until = [IN_UNTIL, 0, time[2] + tape.below(20) as i32, NONE];
+                frames.push(time);
+                if what == 10 {
+                    waits[0] += 1;
+                    frames.extend([until, [IN_SLEEP, id, sleeps, NONE]]);
+                } else {
+                    waits[1] += 1;
+                    frames.extend((tape.below(2) == 1).then_some(until));
+                    let slot = self.event(REQUEST);
+                    frames.push([IN_ASK, id, asks, slot]);
+                }
+                return self.done(&frames);
+            }
+            12 if !self.pending.is_empty() => {
+                let request = *self.pending.keys().nth(tape.below(self.pending.len())).unwrap();
+                return self.answer(request, tape);
+            }
+            12 | 13 => {
+                frames.push([IN_FAN, id, NONE, NONE]);
+                let slot = self.event(REQUEST);
+                frames.push([IN_EMIT, id, REQUEST as i32, slot]);
+            }
+            14 => {
+                let time = self.tick(tape);
+                let slot = self.event(FAILED);
+                frames.extend([time, [IN_RANDOM, tape.below(1 << 30) as i32, NONE, NONE], [IN_SETTLE, id, 1, slot]]);
+                self.running.remove(&id);
+                self.aborted.remove(&id);
+                return self.done(&frames);
+            }
             _ => {}
         }
         frames.push([IN_SETTLE, id, 0, NONE]);
         self.running.remove(&id);
         self.aborted.remove(&id);
+        self.done(&frames)
+    }
+
+    fn tick(&mut self, tape: &mut Tape) -> [i32; 4] {
+        self.now += tape.below(8) as i32;
+        [IN_TICK, 0, self.now, NONE]
+    }
+
+    /// Nothing runs: time passes, or somebody answers. False if nothing is left to wait for.
+    fn wait(&mut self) -> bool {
+        if self.alarm != NONE {
+            self.now = self.now.max(self.alarm);
+            let before = self.alarm;
+            self.give(&[[IN_TICK, 0, self.now, NONE]]);
+            return before != self.alarm || !self.running.is_empty();
+        }
+        match self.pending.keys().next().copied() {
+            Some(request) => self.answer(request, &mut Tape::new(&[])),
+            None => false,
+        }
+    }
+
+    fn answer(&mut self, request: i32, tape: &mut Tape) -> bool {
+        let mut frames = Vec::new();
+        let slot = self.made(5, tape, &mut frames);
+        frames.push([IN_RESPOND, request, 5, slot]);
+        self.pending.remove(&request);
         self.done(&frames)
     }
 
@@ -378,6 +477,8 @@ impl Host {
         }
         let known = snap.entries.iter().map(|(key, _)| key).filter(|key| key.starts_with("key/") || key.starts_with("sent/"));
         self.known.extend(known.cloned());
+        // Tells of the requests that are pending.
+        self.give(&[[IN_PAUSE, 1, NONE, NONE]]);
         true
     }
 }
@@ -449,9 +550,11 @@ const STEPS: &[&str] = &[
     "inner ends",
     "whole",
     "tens",
+    "failed",
     "gone",
 ];
-const STATES: &[&str] = &["running", "waiting", "aborted", "withdrawn", "open", "ended", "cancelled"];
+const STATES: &[&str] =
+    &["running", "waiting", "aborted", "withdrawn", "delayed", "open", "ended", "cancelled", "pending", "answered", "expired"];
 
 fn number(tape: &mut Tape) -> Value {
     match tape.below(24) {
@@ -488,7 +591,7 @@ fn mutate_value(value: &mut Value, tape: &mut Tape) {
         },
         Value::Object(fields) => {
             let name = fields.keys().nth(tape.below(fields.len().max(1))).cloned().unwrap_or_default();
-            match tape.below(8) {
+            match tape.below(9) {
                 0 => {
                     fields.remove(&name);
                 }
@@ -499,8 +602,12 @@ fn mutate_value(value: &mut Value, tape: &mut Tape) {
                     fields.insert(tape.of(&["state", "kind"]).to_owned(), tape.of(STATES).into());
                 }
                 3 => {
-                    let name = tape.of(&["fan", "event", "close", "key", "yields", "attempts", "branches"]);
+                    let name = tape.of(&["fan", "event", "close", "key", "yields", "attempts", "branches", "failures", "until"]);
                     fields.insert(name.to_owned(), number(tape));
+                }
+                4 => {
+                    let name = tape.of(&["sleeps", "requests"]);
+                    fields.insert(name.to_owned(), json!([number(tape), tape.below(3)]));
                 }
                 _ => {
                     if let Some(field) = fields.get_mut(&name) {
@@ -554,7 +661,21 @@ fn scratch(tape: &mut Tape) -> (String, Val) {
             value["place"] = json!([1 + tape.below(4), tape.below(3)]);
         }
     };
-    let section = tape.of(&["scope", "scope", "invocation", "invocation", "queue", "event", "join", "collect", "given", "key", "sent"]);
+    let section = tape.of(&[
+        "scope",
+        "scope",
+        "invocation",
+        "invocation",
+        "queue",
+        "event",
+        "join",
+        "collect",
+        "given",
+        "key",
+        "sent",
+        "request",
+        "request",
+    ]);
     let mut value = match section {
         "scope" => json!({ "opened": 1 + tape.below(8), "step": tape.of(&["outer", "inner"]), "branches": tape.below(4) }),
         "invocation" => {
@@ -565,6 +686,16 @@ fn scratch(tape: &mut Tape) -> (String, Val) {
             }
             if tape.below(3) == 0 {
                 value["fan"] = (1 + tape.below(4)).into();
+            }
+            if tape.below(3) == 0 {
+                value["requests"] = json!([tape.below(6)]);
+            }
+            value
+        }
+        "request" => {
+            let mut value = json!({ "event": tape.below(6) });
+            if tape.below(3) == 0 {
+                value["until"] = number(tape);
             }
             value
         }
@@ -579,7 +710,7 @@ fn scratch(tape: &mut Tape) -> (String, Val) {
         }
         _ => json!(tape.below(4)),
     };
-    if ["scope", "invocation", "queue", "join", "collect"].contains(&section) {
+    if ["scope", "invocation", "queue", "join", "collect", "request"].contains(&section) {
         place(tape, &mut value);
         if tape.below(3) == 0 {
             value["state"] = tape.of(STATES).into();
