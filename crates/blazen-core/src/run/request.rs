@@ -56,7 +56,7 @@ impl Run {
         let id = self.requests.insert(Request { slot, place, by: NOBODY, state: Asking::Pending, until: NEVER, awaited: false });
         self.asked += 1;
         if let Some(scope) = self.scopes.get_mut(place.scope).filter(|_| place.scope != ROOT) {
-            scope.asked.insert(id);
+            scope.asked.push(id);
         }
         out.push(CMD_ASKED, id as i32, NONE, slot as i32);
     }
@@ -138,7 +138,7 @@ impl Run {
             self.requests.remove(id);
             self.asked -= 1;
             if let Some(scope) = self.scopes.get_mut(place.scope) {
-                scope.asked.remove(&id);
+                scope.asked.retain(|other| *other != id);
             }
             self.enqueue(ty, slot, NOBODY, place);
             self.leave(place.scope);

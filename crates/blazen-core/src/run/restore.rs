@@ -158,7 +158,7 @@ impl Reading<'_> {
                 || read.opened > self.run.next_opened
                 || read.branches > MOST_OF_ALL
             {
-                return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+                return Err(wrong(&key, "has a number that cannot be"));
             }
             let collects = &self.plan.steps[opener as usize].collects;
             let done = |step: &StepId| read.done.iter().any(|name| *name == self.plan.steps[*step as usize].name);
@@ -209,11 +209,11 @@ impl Reading<'_> {
             let until = read.until.unwrap_or(NEVER);
             let ty = self.hold_event(&key, read.event)?;
             if id >= MOST || until > NEVER {
-                return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+                return Err(wrong(&key, "has a number that cannot be"));
             }
             if (read.state != Asking::Answered && Some(ty) != self.plan.request) || (read.state == Asking::Expired && read.until.is_none())
             {
-                return Err(damaged(format!("the entry \"{key}\" is no request")));
+                return Err(wrong(&key, "is no request"));
             }
             let place = self.place(&key, read.place)?;
             if read.state == Asking::Pending && until != NEVER {
@@ -231,7 +231,7 @@ impl Reading<'_> {
             return Ok(None);
         }
         if sleeps.iter().any(|until| *until > NEVER) {
-            return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+            return Err(wrong(key, "has a number that cannot be"));
         }
         for id in &requests {
             match self.run.requests.get_mut(*id) {
@@ -255,7 +255,7 @@ impl Reading<'_> {
             self.run.asked += 1;
             if request.place.scope != ROOT {
                 scope.live += 1;
-                scope.asked.insert(id);
+                scope.asked.push(id);
             }
         }
         Ok(())
@@ -275,7 +275,7 @@ impl Reading<'_> {
                 || read.yields > MOST_OF_ALL
                 || read.failures > MOST_OF_ALL
             {
-                return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+                return Err(wrong(&key, "has a number that cannot be"));
             }
             let id = id as u32;
             let single = matches!(self.plan.steps[step as usize].accepts, Accept::Any);
@@ -291,24 +291,24 @@ impl Reading<'_> {
                     }
                     Input::Set(slots)
                 }
-                _ => return Err(damaged(format!("the entry \"{key}\" has not the events that its step takes"))),
+                _ => return Err(wrong(&key, "has not the events that its step takes")),
             };
             let place = self.place(&key, read.place)?;
             let open = self.run.scopes.get(place.scope).is_some_and(|scope| scope.state == ScopeState::Open);
             let matters = matches!(read.state, State::Running | State::Waiting | State::Delayed);
             let pooled = self.plan.steps[step as usize].pool.is_some();
             if (!open && matters) || (place.scope != ROOT && !matters) {
-                return Err(damaged(format!("the entry \"{key}\" is where no invocation can be")));
+                return Err(wrong(&key, "is where no invocation can be"));
             }
             self.run.live += u32::from(matters);
             // A pool may have gone since: nothing keeps the invocation waiting then.
             let state = if read.state == State::Waiting && !pooled { State::Running } else { read.state };
             let again = read.until.filter(|until| *until <= NEVER);
             if again.is_some() != (state == State::Delayed) || !(matters || read.sleeps.is_empty() && read.requests.is_empty()) {
-                return Err(damaged(format!("the entry \"{key}\" waits for what it cannot")));
+                return Err(wrong(&key, "waits for what it cannot"));
             }
             if read.fan.is_some() && !matters {
-                return Err(damaged(format!("the entry \"{key}\" feeds a fan-out and does not run")));
+                return Err(wrong(&key, "feeds a fan-out and does not run"));
             }
             let fan = self.fan(&key, read.fan, id, step, place)?;
             let waits = self.waits(&key, id, read.sleeps, read.requests, again)?;
@@ -395,7 +395,7 @@ impl Reading<'_> {
                         && let Some(scope) = self.run.scopes.get_mut(place.scope)
                     {
                         if scope.state == ScopeState::Ended {
-                            return Err(damaged(format!("the entry \"{key}\" is in a fan-out that has ended")));
+                            return Err(wrong(&key, "is in a fan-out that has ended"));
                         }
                         scope.live += 1;
                     }
@@ -404,10 +404,10 @@ impl Reading<'_> {
                 (None, Some(id)) => {
                     let scope =
                         self.run.scopes.get_mut(id).filter(|scope| id != ROOT && scope.held == 0 && scope.state != ScopeState::Open);
-                    scope.ok_or_else(|| damaged(format!("the entry \"{key}\" closes a fan-out that cannot be closed")))?.held = 1;
+                    scope.ok_or_else(|| wrong(&key, "closes a fan-out that cannot be closed"))?.held = 1;
                     Queued { commit: 0, what: What::Close, place: Place { scope: id, branch: 0 } }
                 }
-                _ => return Err(damaged(format!("the entry \"{key}\" is neither an event nor an end"))),
+                _ => return Err(wrong(&key, "is neither an event nor an end")),
             };
             self.run.queue.push_back(entry);
         }
@@ -430,9 +430,9 @@ impl Reading<'_> {
                 return Err(damaged(format!("the entry \"{key}\" names the step \"{}\", which is no join", read.step)));
             };
             let port = join.ports.iter().position(|(of, _)| *of == ty);
-            let port = port.ok_or_else(|| damaged(format!("the entry \"{key}\" is an event that the join does not take")))?;
+            let port = port.ok_or_else(|| wrong(&key, "is an event that the join does not take"))?;
             if join.keyed != read.key.is_some() || read.key.is_some_and(|key| key > MOST_OF_ALL) || arrival >= self.run.next_arrival {
-                return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+                return Err(wrong(&key, "has a number that cannot be"));
             }
             if let Some(id) = read.key
                 && self.snapshot.get(&format!("key/{id}")).is_none()
@@ -468,9 +468,9 @@ impl Reading<'_> {
                 }
                 _ => None,
             };
-            let gathered = gathered.ok_or_else(|| damaged(format!("the entry \"{key}\" is where nothing is collected")))?;
+            let gathered = gathered.ok_or_else(|| wrong(&key, "is where nothing is collected"))?;
             if arrival >= self.run.next_arrival {
-                return Err(damaged(format!("the entry \"{key}\" has a number that cannot be")));
+                return Err(wrong(&key, "has a number that cannot be"));
             }
             gathered.results.push(Collected { arrival, branch: read.place.map_or(0, |place| place.branch), slot: read.event });
         }
@@ -561,6 +561,11 @@ impl Reading<'_> {
         }
         Ok(())
     }
+}
+
+#[inline(never)]
+fn wrong(key: &str, what: &str) -> CoreError {
+    damaged(format!("the entry \"{key}\" {what}"))
 }
 
 fn place(at: Option<Place>) -> Place {

@@ -8,17 +8,18 @@ use crate::frame::{NONE, Output};
 use crate::generated::*;
 use crate::plan::{Retry, StepId};
 
-/// Randomness comes in so many bits.
-const RANDOM: u32 = 30;
-const MILLION: u128 = 1_000_000;
+/// Randomness is a number below this.
+const RANDOM: f64 = (1u32 << 30) as f64;
+const MILLION: f64 = 1_000_000.0;
 
 impl Retry {
     /// Milliseconds to wait after so many failures.
     fn delay(&self, failures: u32, random: u32) -> u64 {
         let doubled = if self.exponential { failures - 1 } else { 0 };
-        let delay = u128::from(self.initial).checked_shl(doubled.min(64)).unwrap_or(u128::MAX).min(u128::from(self.max));
-        let less = (delay * u128::from(self.jitter) * u128::from(random)) >> RANDOM;
-        (delay - less / MILLION) as u64
+        let delay = self.initial.checked_shl(doubled).filter(|delay| delay >> doubled == self.initial).unwrap_or(u64::MAX).min(self.max);
+        // Products and quotients of doubles are the same on every platform.
+        let less = delay as f64 * f64::from(self.jitter) / MILLION * f64::from(random) / RANDOM;
+        delay - less as u64
     }
 }
 

@@ -1,12 +1,11 @@
 //! Fan-outs: a tree of scopes. What descends from a branch belongs to it; a scope with nothing live in it is over.
 
-use std::collections::BTreeSet;
-
 use super::collect::Gathered;
 use super::request::RequestId;
 use super::{InvocationId, NOBODY, Place, Queued, ROOT, Run, ScopeId, What};
 use crate::frame::Output;
 use crate::plan::StepId;
+use crate::sort::sort;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -37,7 +36,7 @@ pub struct Scope {
     pub invocations: InvocationId,
     pub children: ScopeId,
     /// Requests in it that are pending.
-    pub asked: BTreeSet<RequestId>,
+    pub asked: Vec<RequestId>,
     pub previous: ScopeId,
     pub next: ScopeId,
     /// What each collect of its opener has gathered.
@@ -59,12 +58,19 @@ impl Scope {
             generator: NOBODY,
             invocations: NOBODY,
             children: NOBODY,
-            asked: BTreeSet::new(),
+            asked: Vec::new(),
             previous: NOBODY,
             next: NOBODY,
             gathered: Vec::new(),
         }
     }
+}
+
+/// Ids by size.
+pub fn in_order(ids: &[RequestId]) -> Vec<RequestId> {
+    let mut pairs: Vec<(u64, RequestId)> = ids.iter().map(|id| (u64::from(*id), *id)).collect();
+    sort(&mut pairs);
+    pairs.into_iter().map(|(_, id)| id).collect()
 }
 
 impl Run {
@@ -209,7 +215,8 @@ impl Run {
             scope.held += 1;
             let mut invocation = std::mem::replace(&mut scope.invocations, NOBODY);
             let generator = scope.generator;
-            let asked = std::mem::take(&mut scope.asked);
+            // In an order that does not depend on which others were answered.
+            let asked = in_order(&std::mem::take(&mut scope.asked));
             scope.live -= asked.len() as u32;
             let mut child = scope.children;
             while let Some(found) = self.scopes.get(child) {

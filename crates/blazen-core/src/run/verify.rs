@@ -2,7 +2,7 @@
 
 use super::collect::{Gathered, Given};
 use super::request::Request;
-use super::scope::Scope;
+use super::scope::{Scope, in_order};
 use super::settle::{Input, Invocation, State};
 use super::{Flow, Run, What};
 use crate::bits::Bits;
@@ -148,7 +148,7 @@ fn scope(a: &Scope, b: &Scope) -> Difference {
         "fan": *generator, b.generator;
         "scope": (*flow, *opener, *place, *depth, *opened, *state), (b.flow, b.opener, b.place, b.depth, b.opened, b.state);
         "scope": (*live, *held), (b.live, b.held);
-        "request": asked, &b.asked;
+        "request": in_order(asked), in_order(&b.asked);
         "scope": (*invocations, *children), (b.invocations, b.children);
     }
     // Neighbours of a scope that has left its parent's list mean nothing.
