@@ -925,6 +925,41 @@ describe("questions in a snapshot (7.1, 7.3, 9.3)", () => {
     await handler.cancel();
   });
 
+  test("a drain waits for a step that is answered meanwhile, and for none that wakes: time is taken up when the run goes on", async () => {
+    const clock = new VirtualClock();
+    const gates = { slow: deferred<void>(), asks: deferred<void>() };
+    const log: string[] = [];
+    const handler = new Workflow("drain")
+      .step("slow", StartEvent<{ n: number }>, async () => {
+        await gates.slow.promise;
+        log.push("slow");
+        return null;
+      })
+      .step("asks", StartEvent<{ n: number }>, async (_, ctx) => {
+        await ctx.requestInput({ prompt: "?" });
+        await gates.asks.promise;
+        log.push("asks");
+        return null;
+      })
+      .step("sleeps", StartEvent<{ n: number }>, async (_, ctx) => {
+        await ctx.sleep(10);
+        log.push("woke");
+        return stop(log);
+      })
+      .start({ n: 1 }, { clock });
+    const pausing = handler.pause();
+    await handler.respond(only(handler).id, 1);
+    gates.slow.resolve();
+    await clock.advance(100);
+    expect(await isSettled(pausing)).toBe(false);
+    gates.asks.resolve();
+    const snapshot = await pausing;
+    expect(log).toEqual(["slow", "asks"]);
+    expect(entries(snapshot, "invocation")).toHaveLength(1);
+    handler.resume();
+    expect(await handler.result()).toEqual(["slow", "asks", "woke"]);
+  });
+
   test("an expired question stays expired after a resume; a pending one keeps its deadline", async () => {
     const clock = new VirtualClock();
     const build = () =>
