@@ -118,6 +118,8 @@ class Own {
   dropped = false;
   /** Its time is over, though its commit points may go on (5.2). */
   expired = false;
+  /** For how many things it waits: sleeps, answers, room in the stream. */
+  parked = 0;
   waits: Waits | undefined = undefined;
   limit: Stopwatch | undefined = undefined;
   /** Its writes to the stream that wait for room. */
@@ -142,8 +144,6 @@ export class Attempt implements Context {
   /** Events that a generator's earlier attempts have yielded and committed. */
   yields = 0;
   own: Own | undefined = undefined;
-  /** For how many things it waits: sleeps, answers, room in the stream. */
-  parked = 0;
 
   constructor(
     /** Its run; for one that outlives its run only what names it, so that the run can leave memory (5.5). */
@@ -300,12 +300,14 @@ export class Attempt implements Context {
   }
   /** It waits for something: its own time stands still (5.2). */
   park(): void {
-    this.parked++;
-    this.own?.limit?.stop();
+    const own = this.#own;
+    own.parked++;
+    own.limit?.stop();
   }
   unpark(): void {
-    this.parked--;
-    if (this.parked === 0 && this.invocation >= 0 && (this.run as Run).pause?.taken !== true) this.own?.limit?.start();
+    const own = this.#own;
+    own.parked--;
+    if (own.parked === 0 && this.invocation >= 0 && (this.run as Run).pause?.taken !== true) own.limit?.start();
   }
   limit(watch: Stopwatch): void {
     this.#own.limit = watch;

@@ -124,7 +124,7 @@ function drainPaused(run: Run, pause: Pause): true {
 /** Whether a step runs that a drain waits for: one that is parked may take days, and what one whose fan-out is over does is dropped. */
 function commits(run: Run): boolean {
   let attempt = run.live;
-  while (attempt !== undefined && (attempt.parked > 0 || attempt.aborted)) attempt = attempt.next;
+  while (attempt !== undefined && attempt.own !== undefined && (attempt.own.parked > 0 || attempt.aborted)) attempt = attempt.next;
   return attempt !== undefined;
 }
 

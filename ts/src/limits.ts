@@ -48,5 +48,5 @@ export function stopClocks(run: Run): void {
 
 export function startClocks(run: Run): void {
   if (!run.waiting) run.limit?.start();
-  for (let at = run.live; at !== undefined; at = at.next) if (at.parked === 0) at.own?.limit?.start();
+  for (let at = run.live; at !== undefined; at = at.next) if (at.own?.parked === 0) at.own.limit?.start();
 }

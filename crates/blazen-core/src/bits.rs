@@ -24,6 +24,7 @@ impl Bits {
         self.words.get(number as usize / BITS).is_some_and(|word| word & (1 << (number as usize % BITS)) != 0)
     }
 
+    #[inline]
     pub fn remove(&mut self, number: u32) {
         if let Some(word) = self.words.get_mut(number as usize / BITS) {
             *word &= !(1 << (number as usize % BITS));

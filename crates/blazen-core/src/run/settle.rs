@@ -372,6 +372,7 @@ impl Run {
         self.flows[flow].pools[pool as usize].running -= 1;
     }
 
+    #[inline]
     fn release_input(&mut self, input: Input, out: &mut Output<'_>) {
         match input {
             Input::One(slot) => self.release(slot, out),

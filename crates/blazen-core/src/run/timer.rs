@@ -96,6 +96,7 @@ impl Timers {
         parts.due.pop_first().map(|(_, timer)| timer)
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|parts| parts.due.is_empty())
     }
