@@ -11,6 +11,7 @@ import {
   RunOverError,
   StartEvent,
   StepError,
+  StepFailedEvent,
   StopEvent,
   TimeoutError,
   UnhandledEventError,
@@ -213,6 +214,50 @@ describe("a question that a step awaits (9.1)", () => {
     expect(await handler.result()).toEqual([10, 20, 30]);
   });
 
+  test("one within an effect that is recorded is asked once, over a resume", async () => {
+    const make = () =>
+      new Workflow("effect").step("ask", StartEvent<{ n: number }>, async (_, ctx) =>
+        stop(await ctx.once("ask", () => ctx.requestInput<number>({ prompt: "?" }))),
+      );
+    const handler = make().start({ n: 1 });
+    await turns();
+    const resumed = make().resume(await handler.pause());
+    await turns();
+    await resumed.respond(only(resumed).id, 4);
+    expect(await resumed.result()).toBe(4);
+    await handler.cancel();
+  });
+
+  test("a generator's: over resumes while it waits and after its answers", async () => {
+    const clock = new VirtualClock();
+    const make = () =>
+      new Workflow("generator")
+        .step("fan", StartEvent<{ n: number }>, async function* (_, ctx) {
+          for (let n = 0; n < 3; n++) {
+            await ctx.sleep(10);
+            yield new Noted({ note: await ctx.requestInput<number>({ prompt: `${n}?` }) });
+          }
+        })
+        .step("noted", Noted, ({ note }) => new Heard({ heard: note }))
+        .step("end", collect(Heard, { of: "fan" }), (heard) => stop(heard.map(({ heard }) => heard)));
+    let handler = make().start({ n: 1 }, { clock });
+    const restart = async () => {
+      const text = String(await handler.pause({ mode: "now" }));
+      await handler.cancel(undefined, { grace: 0 });
+      handler = make().resume(text, { clock });
+      expect(String(await handler.snapshot())).toBe(text);
+      await turns();
+    };
+    for (let n = 0; n < 3; n++) {
+      await clock.advance(10);
+      await restart();
+      await handler.respond(only(handler).id, n * 10);
+      await turns();
+      if (n < 2) await restart();
+    }
+    expect(await handler.result()).toEqual([0, 10, 20]);
+  });
+
   test("one that nobody awaits is withdrawn with its step", async () => {
     const handler = new Workflow("alone", { external: [Heard] })
       .step("ask", StartEvent<{ n: number }>, (_, ctx) => void ctx.requestInput({ prompt: "?" }))
@@ -384,6 +429,47 @@ describe("ids of an author (9.1)", () => {
     await turns();
     await handler.respond("mine", 1);
     expect(await handler.result()).toBe("a");
+  });
+
+  test.each(["returned", "sent"])("and where both are %s while the run is paused: one is asked, the other is an error of its step", async (how) => {
+    const gate = deferred<void>();
+    const handler = new Workflow("paused")
+      .step("fan", StartEvent<{ n: number }>, () => [new Ask({ prompt: "one" }), new Ask({ prompt: "two" })])
+      .step("ask", Ask, async ({ prompt }, ctx) => {
+        await gate.promise;
+        const request = new InputRequestEvent({ prompt, id: "mine" });
+        if (how === "returned") return request;
+        await ctx.sendEvent(request);
+        return null;
+      })
+      .step("heard", InputResponseEvent, ({ request }) => new Heard({ heard: request.prompt }))
+      .step("failed", StepFailedEvent, ({ error, event }) => new Heard({ heard: [(error as { code: string }).code, (event as Ask).prompt] }))
+      .step("end", collect(Heard, { of: "fan" }), (heard) => stop(heard.map(({ heard }) => heard)))
+      .start({ n: 1 });
+    await handler.pause({ mode: "now" });
+    gate.resolve();
+    await turns();
+    handler.resume();
+    await turns();
+    expect(only(handler).prompt).toBe("one");
+    await handler.respond("mine", 1);
+    expect(await handler.result()).toEqual(["one", ["DEFINITION", "two"]]);
+  });
+
+  test("one that is sent again under an id that the run knows is no second question (4.2)", async () => {
+    const clock = new VirtualClock();
+    const handler = new Workflow("again")
+      .step("ask", StartEvent<{ n: number }>, { retry: { maxAttempts: 2, initial: 0 } }, async (_, ctx) => {
+        await ctx.sendEvent(new InputRequestEvent({ prompt: "?", id: "mine" }), { id: "sent" });
+        if (ctx.attempt === 1) throw new Error("boom");
+        return null;
+      })
+      .step("heard", InputResponseEvent, ({ response }) => stop(response))
+      .start({ n: 1 }, { clock });
+    await clock.advance(0);
+    expect(handler.status).toBe("waiting");
+    await handler.respond("mine", 1);
+    expect(await handler.result()).toBe(1);
   });
 
   test("an id is known after a resume, answered or pending", async () => {
@@ -837,6 +923,41 @@ describe("questions in a snapshot (7.1, 7.3, 9.3)", () => {
     expect(await isSettled(handler.pause())).toBe(true);
     expect(handler.status).toBe("paused");
     await handler.cancel();
+  });
+
+  test("a drain waits for a step that is answered meanwhile, and for none that wakes: time is taken up when the run goes on", async () => {
+    const clock = new VirtualClock();
+    const gates = { slow: deferred<void>(), asks: deferred<void>() };
+    const log: string[] = [];
+    const handler = new Workflow("drain")
+      .step("slow", StartEvent<{ n: number }>, async () => {
+        await gates.slow.promise;
+        log.push("slow");
+        return null;
+      })
+      .step("asks", StartEvent<{ n: number }>, async (_, ctx) => {
+        await ctx.requestInput({ prompt: "?" });
+        await gates.asks.promise;
+        log.push("asks");
+        return null;
+      })
+      .step("sleeps", StartEvent<{ n: number }>, async (_, ctx) => {
+        await ctx.sleep(10);
+        log.push("woke");
+        return stop(log);
+      })
+      .start({ n: 1 }, { clock });
+    const pausing = handler.pause();
+    await handler.respond(only(handler).id, 1);
+    gates.slow.resolve();
+    await clock.advance(100);
+    expect(await isSettled(pausing)).toBe(false);
+    gates.asks.resolve();
+    const snapshot = await pausing;
+    expect(log).toEqual(["slow", "asks"]);
+    expect(entries(snapshot, "invocation")).toHaveLength(1);
+    handler.resume();
+    expect(await handler.result()).toEqual(["slow", "asks", "woke"]);
   });
 
   test("an expired question stays expired after a resume; a pending one keeps its deadline", async () => {

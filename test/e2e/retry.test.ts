@@ -148,6 +148,27 @@ describe("retry (2.3)", () => {
     expect(await handler.result()).toEqual([0, 1, 2]);
   });
 
+  test("so it does after a resume: the order of those who wait for a place is kept (7.2)", async () => {
+    const clock = new VirtualClock();
+    const log: string[] = [];
+    const make = () =>
+      new Workflow("line")
+        .step("fan", StartEvent<{ n: number }>, () => [0, 1, 2].map((n) => new Work({ n })))
+        .step("work", Work, { concurrency: 1, retry: { maxAttempts: 2, initial: 10 } }, async ({ n }, ctx) => {
+          log.push(`${n}.${ctx.attempt}`);
+          if (n === 0 && ctx.attempt === 1) throw new Error("boom");
+          await ctx.sleep(100);
+          return new Done({ n });
+        })
+        .step("end", collect(Done, { of: "fan" }), (done) => stop(done.map(({ n }) => n)));
+    const handler = make().start({ n: 1 }, { clock });
+    await clock.advance(50);
+    const resumed = make().resume(String(await handler.pause()), { clock });
+    expect(await clock.until(resumed.result())).toEqual([0, 1, 2]);
+    expect(log).toEqual(["0.1", "1.1", "1.2", "2.1", "0.2"]);
+    await handler.cancel();
+  });
+
   test("an invocation that sleeps, asks or runs keeps its place", async () => {
     const clock = new VirtualClock();
     const log: number[] = [];

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { exchange, frame, GONE, NONE } from "./buffer";
 import { InputRequestEvent, InputResponseEvent } from "./built-in";
+import type { Attempt } from "./context";
 import { type Given, given, sameAnswer } from "./digest";
 import { fromHost } from "./dispatch";
 import {
@@ -81,13 +82,25 @@ export class Requests {
   refused = false;
   readonly #open = new Map<string, Pending | typeof EMITTED>();
   #over: Map<string, Given | typeof WITHDRAWN> | undefined = undefined;
+  /** Ids of events that are to become part of the run when their attempts commit. */
+  #claimed: Map<string, Attempt> | undefined = undefined;
 
   has(id: string): boolean {
     return this.#open.has(id) || this.#over?.has(id) === true;
   }
+  /** An attempt is about to emit an event with this id, which nothing else has; false where something has. */
+  claim(id: string, attempt: Attempt): boolean {
+    const by = this.#claimed?.get(id);
+    if (this.has(id) || (by !== undefined && by.invocation >= 0 && !by.aborted)) return false;
+    this.#claimed ??= new Map();
+    this.#claimed.set(id, attempt);
+    return true;
+  }
   /** An event with this id is part of the run. */
   emitted(id: string): void {
     this.#open.set(id, EMITTED);
+    this.#claimed?.delete(id);
+    if (this.#claimed?.size === 0) this.#claimed = undefined;
   }
   asked(id: string, pending: Pending): void {
     this.#open.set(id, pending);
@@ -166,12 +179,16 @@ export function pendingInputs(run: Run): PendingInput[] {
   }));
 }
 
-/** @throws DefinitionError for an id that a request of the run has already (9.1) */
-export function checkRequestId(run: Run, event: Event, among: readonly { readonly event: Event }[], step: string): void {
+/**
+ * An attempt emits an event: if it is a question its id is the attempt's, until it is the run's or the attempt is over.
+ *
+ * @throws DefinitionError for an id that a request of the run has already (9.1)
+ */
+export function claimRequestId(run: Run, event: Event, attempt: Attempt): void {
   if (event.type !== InputRequestEvent.type) return;
   const { id } = event as InputRequestEvent;
-  const has = ({ event: other }: { readonly event: Event }) => other.type === InputRequestEvent.type && (other as InputRequestEvent).id === id;
-  if (run.requests?.has(id) !== true && !among.some(has)) return;
+  if (requestsOf(run).claim(id, attempt)) return;
+  const step = attempt.stepName;
   throw new DefinitionError(`Step "${step}": the request id ${JSON.stringify(id)} is used already in this run. Give each request its own, or none.`, {
     step,
     runId: run.runId,

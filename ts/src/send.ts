@@ -6,7 +6,7 @@ import { checkEmits, eventOf } from "./emit";
 import { StepReturnError, UnhandledEventError } from "./errors";
 import type { Event } from "./event";
 import { IN_EXTERNAL, IN_SEND } from "./generated/tables";
-import { checkRequestId } from "./requests";
+import { claimRequestId } from "./requests";
 import type { Run } from "./run";
 import { BAD, type Output, outputOf, settleFailed, writeId, writeOutput } from "./settle";
 
@@ -17,7 +17,6 @@ export function sendFromStep(attempt: Attempt, run: Run, value: unknown, id: str
   try {
     event = eventOf(run.plan, value, `Step "${step.name}" sent`, step.name);
     checkEmits(step, event, "sent");
-    checkRequestId(run, event, [], step.name);
   } catch (error) {
     // Caught by the step or not, a wrong type fails the run (2.3).
     if (error instanceof StepReturnError) {
@@ -27,6 +26,7 @@ export function sendFromStep(attempt: Attempt, run: Run, value: unknown, id: str
     throw error;
   }
   if (drops(attempt, run, id)) return DONE;
+  claimRequestId(run, event, attempt);
   const output = outputOf(run, event);
   run.observers?.emitted(attempt, event);
   if (run.memory !== undefined || run.pause !== undefined) return commitPoint(attempt, () => publish(attempt, run, output, id), id);

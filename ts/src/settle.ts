@@ -10,7 +10,7 @@ import type { Event } from "./event";
 import { IN_COMMIT, IN_EMIT, IN_EXTERNAL, IN_FAN, IN_ID, IN_KEY, IN_SETTLE } from "./generated/tables";
 import { Numbers } from "./numbers";
 import { forgetOnce } from "./once";
-import { checkRequestId, requestsOf } from "./requests";
+import { claimRequestId, requestsOf } from "./requests";
 import { type Retry, writeChance } from "./retry";
 import { type Run, Thrown } from "./run";
 
@@ -76,7 +76,7 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
     for (const one of fan ? value : value === null || value === undefined ? [] : [value]) {
       const event = eventOf(run.plan, one, `Step "${step.name}" returned`, step.name);
       checkEmits(step, event, "returned");
-      checkRequestId(run, event, outputs, step.name);
+      claimRequestId(run, event, attempt);
       outputs.push(outputOf(run, event));
       run.observers?.emitted(attempt, event);
     }
@@ -234,7 +234,7 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
       }
       const event = eventOf(run.plan, value, `Step "${step.name}" yielded`, step.name);
       checkEmits(step, event, "yielded");
-      checkRequestId(run, event, [], step.name);
+      claimRequestId(run, event, attempt);
       const output = outputOf(run, event);
       run.observers?.emitted(attempt, event);
       const first = !begun;
