@@ -229,6 +229,8 @@ export class Attempt implements Context {
     };
     if (typeof key !== "string" || !isWellFormed(key)) return refuse(`a key is a string of well-formed Unicode, not ${describe(key)}.`);
     if (typeof effect !== "function") return refuse(`the second argument is the function of the effect, not ${describe(effect)}.`);
+    // Nobody gets the result of an effect whose fan-out is over.
+    if (this.aborted) return Promise.reject(this.own!.reason);
     return once(memoryOf(run), this, key, effect) as Promise<T>;
   }
 

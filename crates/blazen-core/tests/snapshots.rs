@@ -326,6 +326,7 @@ fn a_member_left_out_is_named() {
         "yields",
         "failures",
         "sleeps",
+        "line",
         "until",
         "request",
         "fan",

@@ -111,6 +111,8 @@ pub struct InvocationEntry<'a> {
     pub failures: u32,
     /// When it is tried again.
     pub until: Option<Time>,
+    /// Its place in the line of its pool, where that is not in the order of the numbers.
+    pub line: Option<u32>,
     /// Deadlines of its sleeps; 0: over.
     pub sleeps: Vec<Time>,
     /// What it has asked.
@@ -139,6 +141,7 @@ impl<'a> Entry<'a> for InvocationEntry<'a> {
             yields: fields.maybe_small("yields")?.unwrap_or(0),
             failures: fields.maybe_small("failures")?.unwrap_or(0),
             until: fields.maybe_number("until")?,
+            line: fields.maybe_small("line")?,
             sleeps: fields.numbers("sleeps")?,
             requests: fields.smalls("requests")?,
         })
@@ -159,6 +162,7 @@ impl<'a> Entry<'a> for InvocationEntry<'a> {
         if let Some(until) = self.until {
             object.number("until", until);
         }
+        object.maybe("line", self.line);
         if !self.sleeps.is_empty() {
             object.numbers("sleeps", &self.sleeps);
         }

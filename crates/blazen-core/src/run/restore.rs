@@ -264,6 +264,7 @@ impl Reading<'_> {
     fn invocations(&mut self) -> Restored<()> {
         let mut found = Vec::new();
         let mut order = Vec::new();
+        let mut lines = Vec::new();
         for invocation in self.snapshot.numbered("invocation") {
             let (id, text) = invocation?;
             let key = format!("invocation/{id}");
@@ -312,6 +313,9 @@ impl Reading<'_> {
             }
             let fan = self.fan(&key, read.fan, id, step, place)?;
             let waits = self.waits(&key, id, read.sleeps, read.requests, again)?;
+            if let Some(line) = read.line.filter(|_| pooled && matches!(read.state, State::Waiting | State::Withdrawn)) {
+                lines.push((u64::from(line), id));
+            }
             order.push((read.seq, id));
             found.push((
                 id,
@@ -340,6 +344,9 @@ impl Reading<'_> {
         for (_, id) in order {
             self.line_up(id);
         }
+        if !lines.is_empty() {
+            self.reorder(lines);
+        }
         Ok(())
     }
 
@@ -353,6 +360,24 @@ impl Reading<'_> {
                 Ok(fan)
             }
             _ => Err(damaged(format!("the entry \"{key}\" names the fan-out {fan} that is not its own"))),
+        }
+    }
+
+    /// Those of whom it is said where they stand in line, in that order. Pools may be others than they were: the rest comes first.
+    fn reorder(&mut self, mut lines: Vec<(u64, u32)>) {
+        sort(&mut lines);
+        let mut placed = Bits::default();
+        for (_, id) in &lines {
+            placed.insert(*id);
+        }
+        for pool in &mut self.run.flows[0].pools {
+            pool.backlog.retain(|id| !placed.contains(*id));
+        }
+        for (_, id) in lines {
+            let step = self.run.invocations.get(id).map_or(0, |invocation| invocation.step);
+            if let Some(pool) = self.plan.steps[step as usize].pool {
+                self.run.flows[0].pools[pool as usize].backlog.push_back(id);
+            }
         }
     }
 

@@ -16,7 +16,9 @@ impl Retry {
     /// Milliseconds to wait after so many failures.
     fn delay(&self, failures: u32, random: u32) -> u64 {
         let doubled = if self.exponential { failures - 1 } else { 0 };
-        let delay = self.initial.checked_shl(doubled).filter(|delay| delay >> doubled == self.initial).unwrap_or(u64::MAX).min(self.max);
+        // None that is too large to count.
+        let delay = self.initial.checked_shl(doubled).filter(|delay| delay >> doubled == self.initial);
+        let delay = delay.unwrap_or(if self.initial == 0 { 0 } else { self.max }).min(self.max);
         // Products and quotients of doubles are the same on every platform.
         let less = delay as f64 * f64::from(self.jitter) / MILLION * f64::from(random) / RANDOM;
         delay - less as u64

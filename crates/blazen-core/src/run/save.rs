@@ -7,7 +7,7 @@ use super::entries::{CollectEntry, GivenEntry, InvocationEntry, JoinEntry, Queue
 use super::request::Waits;
 use super::settle::{Input, Invocation, State};
 use super::timer::NEVER;
-use super::{NOBODY, Place, Run, Slot, What};
+use super::{InvocationId, NOBODY, Place, Run, Slot, What};
 use crate::bits::Bits;
 use crate::error::CoreError;
 use crate::json::{Fields, Wrong, list, number, small, text};
@@ -105,7 +105,7 @@ impl Run {
         let mut builder = Builder::omitting(document.omit.clone());
         let plan = &self.flows[0].plan;
         let header = Header {
-            features: self.features(),
+            features: self.features(&document),
             workflow: plan.name.clone(),
             version: plan.version,
             run_id: document.run_id.clone(),
@@ -120,9 +120,10 @@ impl Run {
     }
 
     /// What a reader must know of beside the format itself.
-    fn features(&self) -> Vec<String> {
+    fn features(&self, document: &Document<'_>) -> Vec<String> {
         let waits = |invocation: &Invocation| invocation.failures > 0 || invocation.waits.is_some();
-        let any = self.requests.len() > 0 || self.invocations.iter().any(|(_, invocation)| waits(invocation));
+        let answered = document.host.entries.iter().any(|(key, _)| key.starts_with("answered/"));
+        let any = answered || self.requests.len() > 0 || self.invocations.iter().any(|(_, invocation)| waits(invocation));
         if any { vec![WAITS.to_owned()] } else { Vec::new() }
     }
 
@@ -150,6 +151,7 @@ impl Run {
             };
             builder.numbered("queue", self.queue_head + at as u64, &queued);
         }
+        let lines = self.lines();
         for (id, invocation) in self.invocations.iter() {
             let unbegun = u32::from(document.unbegun.contains(id));
             let (event, events) = match &invocation.input {
@@ -171,6 +173,7 @@ impl Run {
                 yields: if builder.keeps("yields") { invocation.yields } else { 0 },
                 failures: if builder.keeps("failures") { invocation.failures } else { 0 },
                 until,
+                line: lines.get(id as usize).copied().filter(|line| *line != NOBODY && builder.keeps("line")),
                 sleeps: waits.filter(|_| builder.keeps("sleeps")).map_or_else(Vec::new, |Waits { sleeps, .. }| sleeps.clone()),
                 requests: waits.map_or_else(Vec::new, |Waits { requests, .. }| requests.clone()),
             };
@@ -227,6 +230,24 @@ impl Run {
         for (step, given) in (0..).zip(&flow.given).filter(|(_, given)| given.runs > 0) {
             builder.named(&format!("given/{}", self.name(step)), &GivenEntry { runs: given.runs as u32, events: given.results as u32 });
         }
+    }
+
+    /// By invocation: its place in its pool's line, where one that was tried again stands behind others made after it.
+    fn lines(&self) -> Vec<u32> {
+        let mut lines = Vec::new();
+        for pool in self.flows.iter().flat_map(|flow| &flow.pools) {
+            let seq = |id: &InvocationId| self.invocations.get(*id).map_or(0, |invocation| invocation.seq);
+            if pool.backlog.iter().is_sorted_by_key(seq) {
+                continue;
+            }
+            for (line, id) in (0..).zip(&pool.backlog) {
+                if lines.len() <= *id as usize {
+                    lines.resize(*id as usize + 1, NOBODY);
+                }
+                lines[*id as usize] = line;
+            }
+        }
+        lines
     }
 
     /// The host's entries: those of events that the run holds, of keys and ids it knows, and the host's own.

@@ -175,7 +175,7 @@ fn flow(a: &Flow, b: &Flow) -> Difference {
     for (a, b) in pools.iter().zip(&b.pools) {
         differs! {
             "invocation": a.running, b.running;
-            "invocation": a.backlog, b.backlog;
+            "line": a.backlog, b.backlog;
         }
     }
     let lines = |flow: &Flow| {

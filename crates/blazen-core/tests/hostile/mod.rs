@@ -602,7 +602,7 @@ fn mutate_value(value: &mut Value, tape: &mut Tape) {
                     fields.insert(tape.of(&["state", "kind"]).to_owned(), tape.of(STATES).into());
                 }
                 3 => {
-                    let name = tape.of(&["fan", "event", "close", "key", "yields", "attempts", "branches", "failures", "until"]);
+                    let name = tape.of(&["fan", "event", "close", "key", "yields", "attempts", "branches", "failures", "until", "line"]);
                     fields.insert(name.to_owned(), number(tape));
                 }
                 4 => {
