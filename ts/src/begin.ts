@@ -1,7 +1,7 @@
+import { Attempt } from "./attempt";
 import { exchange, frame, handle, NONE, use } from "./buffer";
 import { attach } from "./cancel";
 import type { Clock } from "./clock";
-import { Attempt } from "./context";
 import { fromHost } from "./dispatch";
 import { development } from "./environment";
 import { DefinitionError } from "./errors";

@@ -1,39 +1,9 @@
 import { type Binding, renew } from "./binding/load";
-import { type InputRequestEvent, type InputResponseEvent, StepFailedEvent } from "./built-in";
-import { development } from "./environment";
+import { rare } from "./commands";
 import { InternalError } from "./errors";
-import type { Event } from "./event";
-import { failure, internal, message } from "./failure";
-import {
-  CMD_ABORT,
-  CMD_AGAIN,
-  CMD_ALARM,
-  CMD_ANSWERED,
-  CMD_ARG,
-  CMD_ASKED,
-  CMD_DELAYED,
-  CMD_EXPIRED,
-  CMD_FAIL,
-  CMD_FAILED,
-  CMD_FINISH,
-  CMD_INVOKE,
-  CMD_PUBLISH,
-  CMD_RELEASE,
-  CMD_ROUTED,
-  CMD_WAITING,
-  CMD_WITHDRAWN,
-  CMD_WOKEN,
-  CMD_YIELDED,
-  ERR_CANCELLED,
-  IN_CLOSE,
-  IN_EMIT,
-  IN_SETTLE,
-} from "./generated/tables";
-import { asked } from "./requests";
-import type { Run, Thrown } from "./run";
-import { publishOwn } from "./stream";
-import { Timer } from "./timers";
-import { answered, expired, tick, woken } from "./waits";
+import { internal, message } from "./failure";
+import { CMD_AGAIN, CMD_ARG, CMD_FINISH, CMD_INVOKE, CMD_RELEASE, CMD_WAITING, CMD_YIELDED, IN_CLOSE, IN_EMIT, IN_SETTLE } from "./generated/tables";
+import type { Run } from "./run";
 
 // The layout of the shared buffer: docs/internal/boundary.md.
 const FIRST = 16;
@@ -43,9 +13,6 @@ const ROOM = 4000;
 export const NONE = -1;
 /** Not the core's: the loop settles an invocation that nobody runs. */
 export const CMD_SETTLED = 1000;
-// Of an Abort: what the invocation was doing; else it waited to be tried again.
-const RUNNING = 0;
-const STORED = 1;
 /** The handle of a run that the core has ended: what its last steps still give is dropped. */
 export const GONE = -2;
 
@@ -92,6 +59,11 @@ const WORD = 2 ** 30;
 /** A frame of a time in ms since 1970. */
 export function frameTime(tag: number, ms: number): void {
   frame(tag, Math.floor(ms / WORD), ms % WORD, NONE);
+}
+
+/** A time that a command carries. */
+export function timeOf(high: number, low: number): number {
+  return high * WORD + low;
 }
 
 /** The two frames that most steps end with, an Emit and a Settle, in one go. */
@@ -181,73 +153,6 @@ export function exchange(run: Run): void {
       run.push(-tag, view[at + 1]!, undefined);
     } else rare(run, tag, view[at + 1]!, view[at + 2]!, view[at + 3]!);
   }
-}
-
-/** Commands that most runs never get. */
-function rare(run: Run, tag: number, a: number, b: number, c: number): void {
-  switch (tag) {
-    case CMD_FAIL:
-      run.handle = GONE;
-      // On Cancel the core answers that it has: there is no more to do.
-      if (a !== ERR_CANCELLED) run.push(-tag, 0, failure(run, core, a, b, c));
-      return;
-    case CMD_ABORT:
-      // At once, so that it commits nothing any more; its step is told in turn.
-      if (b === RUNNING) run.push(-tag, a, run.withdraw(a));
-      // It was aborted when the run was stored: nothing of it runs here.
-      else if (b === STORED) run.push(-CMD_SETTLED, a, undefined);
-      else run.delayed?.delete(a);
-      return;
-    case CMD_ALARM:
-      return setAlarm(run, a < 0 ? undefined : a * WORD + b);
-    case CMD_WOKEN:
-      return woken(run, a, b);
-    case CMD_DELAYED:
-      run.delayed ??= new Map();
-      run.delayed.set(a, b);
-      return;
-    case CMD_FAILED:
-      return failed(run, a, b, c);
-    case CMD_ASKED: {
-      const refusal = asked(run, a, b, run.payload(c) as InputRequestEvent);
-      if (refusal !== undefined) run.push(-tag, 0, refusal);
-      return;
-    }
-    case CMD_ANSWERED:
-      return answered(run, a, b, run.payload(c) as InputResponseEvent);
-    case CMD_EXPIRED:
-      return expired(run, a, b, run.payload(c) as InputRequestEvent);
-    case CMD_WITHDRAWN:
-      run.requests?.withdrawn((run.payload(a) as InputRequestEvent).id);
-      return;
-    case CMD_ROUTED:
-      run.observers?.routed(run.payload(a) as Event);
-      return;
-    case CMD_PUBLISH:
-      publishOwn(run, run.payload(a) as Event);
-  }
-}
-
-/** A step has failed for good, and another is told: the event stands in the slot of the error. */
-function failed(run: Run, slot: number, stepId: number, attempts: number): void {
-  const step = run.plan.steps[stepId]!;
-  const set = run.set as Event[];
-  run.set = undefined;
-  const { error } = run.payload(slot) as Thrown;
-  const event = new StepFailedEvent({ step: step.name, event: step.gathers ? set : set[0]!, error, attempts });
-  if (development) Object.freeze(event);
-  run.replace(slot, event);
-}
-
-/** When the run's next timer is due, in ms since 1970. */
-function setAlarm(run: Run, at: number | undefined): void {
-  if (run.alarm === undefined) {
-    if (at === undefined) return;
-    run.alarm = new Timer(() => tick(run));
-  }
-  run.alarm.at = at ?? Number.POSITIVE_INFINITY;
-  run.timers.clear(run.alarm);
-  if (at !== undefined && run.pause === undefined) run.timers.set(run.alarm, at);
 }
 
 /** What is known of a run that waits or is paused: nothing else would tell it that its core trapped, or free it. */

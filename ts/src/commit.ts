@@ -1,6 +1,6 @@
+import type { Attempt } from "./attempt";
 import { exchange, frame } from "./buffer";
 import type { Encoded } from "./codec";
-import type { Attempt } from "./context";
 import { soon } from "./dispatch";
 import { DefinitionError } from "./errors";
 import { IN_COMMIT } from "./generated/tables";

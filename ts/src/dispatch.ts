@@ -1,6 +1,6 @@
+import { Attempt } from "./attempt";
 import { CMD_SETTLED, exchange, frame, NONE } from "./buffer";
 import { failRun } from "./cancel";
-import { Attempt } from "./context";
 import { kindOf } from "./emit";
 import { afterTurn } from "./environment";
 import type { StopEvent } from "./event";

@@ -1,5 +1,5 @@
+import type { Attempt } from "./attempt";
 import { failRun } from "./cancel";
-import type { Attempt } from "./context";
 import { dispatch, guarded } from "./dispatch";
 import { TimeoutError } from "./errors";
 import type { Run } from "./run";

@@ -1,5 +1,5 @@
+import type { Attempt } from "./attempt";
 import { exchange, frame, NONE } from "./buffer";
-import type { Attempt } from "./context";
 import type { Event } from "./event";
 import { IN_OBSERVE } from "./generated/tables";
 import type { Run } from "./run";

@@ -1,5 +1,5 @@
+import type { Attempt } from "./attempt";
 import { decode, type Encoded, encode, type Types } from "./codec";
-import type { Attempt } from "./context";
 import type { RunMemory } from "./memory";
 import { fieldPath } from "./path";
 import { placed } from "./place";

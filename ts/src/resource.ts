@@ -1,4 +1,5 @@
-import type { Attempt, Context } from "./context";
+import type { Attempt } from "./attempt";
+import type { Context } from "./context";
 import { CancelledError, DefinitionError } from "./errors";
 import { describe } from "./values";
 

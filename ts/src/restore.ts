@@ -1,6 +1,6 @@
+import { Attempt } from "./attempt";
 import { close } from "./buffer";
 import { commitWrites } from "./commit";
-import { Attempt } from "./context";
 import { CancelledError, StepError } from "./errors";
 import { revived } from "./instance";
 import { memoryOf } from "./memory";

@@ -1,5 +1,5 @@
+import { type Attempt, Named } from "./attempt";
 import { type Tracked, untrack } from "./buffer";
-import { type Attempt, Named } from "./context";
 import { randomId } from "./environment";
 import { CancelledError, type CancelReport, StepError } from "./errors";
 import type { Event, StopEvent } from "./event";

@@ -1,6 +1,6 @@
+import type { Attempt } from "./attempt";
 import { exchange, NONE } from "./buffer";
 import { checkId, commitPoint, DONE, drops } from "./commit";
-import type { Attempt } from "./context";
 import { fromHost, soon } from "./dispatch";
 import { checkEmits, eventOf } from "./emit";
 import { StepReturnError, UnhandledEventError } from "./errors";

@@ -1,4 +1,4 @@
-import type { Attempt } from "./context";
+import type { Attempt } from "./attempt";
 import { DefinitionError, SessionValueError } from "./errors";
 import { faithfulJson } from "./faithful";
 import { memoryOf } from "./memory";

@@ -1,7 +1,7 @@
+import type { Attempt } from "./attempt";
 import { emitAndSettle, exchange, frame, full, NONE } from "./buffer";
 import { InputRequestEvent } from "./built-in";
 import { commitPoint, commitWrites, DONE } from "./commit";
-import type { Attempt } from "./context";
 import { dispatch, hostsTurn } from "./dispatch";
 import { checkEmits, eventOf, joinKey, kindOf, typeIdOf } from "./emit";
 import { development } from "./environment";

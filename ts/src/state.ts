@@ -1,5 +1,5 @@
+import type { Attempt } from "./attempt";
 import { type Encoded, encode } from "./codec";
-import type { Attempt } from "./context";
 import { DefinitionError, UnserializableError } from "./errors";
 import { decodeValue, encodeValue } from "./instance";
 import { memoryOf, type RunMemory } from "./memory";

@@ -1,5 +1,5 @@
+import type { Attempt } from "./attempt";
 import { decode, type Encoded, encode, encodedEqual, marksOf, type StateClass } from "./codec";
-import type { Attempt } from "./context";
 import { FieldStoreError } from "./errors";
 import type { FieldStore } from "./field-store";
 import { Kept, StateValue } from "./instance";

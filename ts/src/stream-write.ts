@@ -1,5 +1,5 @@
+import type { Attempt } from "./attempt";
 import { DONE } from "./commit";
-import type { Attempt } from "./context";
 import { soon } from "./dispatch";
 import { eventOf, kindOf } from "./emit";
 import { development } from "./environment";

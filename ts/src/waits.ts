@@ -1,6 +1,6 @@
+import type { Attempt } from "./attempt";
 import { exchange, frame, frameTime, NONE } from "./buffer";
 import type { InputRequestEvent, InputResponseEvent } from "./built-in";
-import type { Attempt } from "./context";
 import { fromHost, soon } from "./dispatch";
 import { DefinitionError, type ErrorDetails, TimeoutError } from "./errors";
 import { IN_ASK, IN_SLEEP, IN_TICK, IN_UNTIL } from "./generated/tables";

@@ -1,18 +1,17 @@
 //! A run from the entries of a snapshot, whose bytes nobody vouches for: all numbers are checked, and what the writer left
 //! out is counted anew. Either the whole run stands, or none of it.
 
+mod waits;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::collect::{Gathered, Given, Result as Collected};
-use super::entries::{
-    CollectEntry, Entry as _, EventEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RequestEntry, RunEntry, ScopeEntry,
-};
+use super::entries::{CollectEntry, Entry as _, EventEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RunEntry, ScopeEntry};
 use super::join::Waiting;
-use super::request::{Asking, Request, Waits};
 use super::scope::{Scope, State as ScopeState};
 use super::settle::{Input, Invocation, State};
-use super::timer::{NEVER, Time, Timer};
+use super::timer::NEVER;
 use super::{Flow, NOBODY, Place, Pool, Queued, ROOT, Run, ScopeId, Slot, What};
 use crate::bits::Bits;
 use crate::error::CoreError;
@@ -200,67 +199,6 @@ impl Reading<'_> {
         }
     }
 
-    fn requests(&mut self) -> Restored<()> {
-        let mut found = Vec::new();
-        for request in self.snapshot.numbered("request") {
-            let (id, text) = request?;
-            let key = format!("request/{id}");
-            let read = RequestEntry::read(&key, text)?;
-            let until = read.until.unwrap_or(NEVER);
-            let ty = self.hold_event(&key, read.event)?;
-            if id >= MOST || until > NEVER {
-                return Err(wrong(&key, "has a number that cannot be"));
-            }
-            if (read.state != Asking::Answered && Some(ty) != self.plan.request) || (read.state == Asking::Expired && read.until.is_none())
-            {
-                return Err(wrong(&key, "is no request"));
-            }
-            let place = self.place(&key, read.place)?;
-            if read.state == Asking::Pending && until != NEVER {
-                self.run.timers.add(until, Timer::Request(id as u32));
-            }
-            found.push((id as u32, Request { slot: read.event, place, by: NOBODY, state: read.state, until, awaited: false }));
-        }
-        self.run.requests.restore(found);
-        Ok(())
-    }
-
-    /// What an invocation has waited for: each request is one invocation's.
-    fn waits(&mut self, key: &str, by: u32, sleeps: Vec<Time>, requests: Vec<u32>, again: Option<Time>) -> Restored<Option<Box<Waits>>> {
-        if sleeps.is_empty() && requests.is_empty() && again.is_none() {
-            return Ok(None);
-        }
-        if sleeps.iter().any(|until| *until > NEVER) {
-            return Err(wrong(key, "has a number that cannot be"));
-        }
-        for id in &requests {
-            match self.run.requests.get_mut(*id) {
-                Some(request) if request.by == NOBODY && request.place.scope == ROOT => request.by = by,
-                _ => return Err(damaged(format!("the entry \"{key}\" names the request {id} that is not its own"))),
-            }
-        }
-        if let Some(again) = again {
-            self.run.timers.add(again, Timer::Retry(by));
-        }
-        Ok(Some(Box::new(Waits { sleeps, requests, awaited: 0, again: again.unwrap_or(0) })))
-    }
-
-    /// Requests that are nobody's wait in their branches.
-    fn asked(&mut self) -> Restored<()> {
-        for (id, request) in self.run.requests.iter().filter(|(_, request)| request.by == NOBODY) {
-            let scope = self.run.scopes.get_mut(request.place.scope).filter(|scope| scope.state == ScopeState::Open);
-            let (Some(scope), Asking::Pending, NEVER) = (scope, request.state, request.until) else {
-                return Err(damaged(format!("the entry \"request/{id}\" waits for nothing")));
-            };
-            self.run.asked += 1;
-            if request.place.scope != ROOT {
-                scope.live += 1;
-                scope.asked.push(id);
-            }
-        }
-        Ok(())
-    }
-
     fn invocations(&mut self) -> Restored<()> {
         let mut found = Vec::new();
         let mut order = Vec::new();
@@ -360,24 +298,6 @@ impl Reading<'_> {
                 Ok(fan)
             }
             _ => Err(damaged(format!("the entry \"{key}\" names the fan-out {fan} that is not its own"))),
-        }
-    }
-
-    /// Those of whom it is said where they stand in line, in that order. Pools may be others than they were: the rest comes first.
-    fn reorder(&mut self, mut lines: Vec<(u64, u32)>) {
-        sort(&mut lines);
-        let mut placed = Bits::default();
-        for (_, id) in &lines {
-            placed.insert(*id);
-        }
-        for pool in &mut self.run.flows[0].pools {
-            pool.backlog.retain(|id| !placed.contains(*id));
-        }
-        for (_, id) in lines {
-            let step = self.run.invocations.get(id).map_or(0, |invocation| invocation.step);
-            if let Some(pool) = self.plan.steps[step as usize].pool {
-                self.run.flows[0].pools[pool as usize].backlog.push_back(id);
-            }
         }
     }
 
