@@ -60,8 +60,12 @@ impl<T> Slab<T> {
         self.words[group] |= 1 << (at % BITS);
     }
 
-    /// Puts values under the ids they had, given in ascending order, into an empty slab.
-    pub fn restore(&mut self, values: impl IntoIterator<Item = (u32, T)>) {
+    /// Puts values under the ids they had, given in ascending order, into an empty slab. False if there is no room for ids so large.
+    pub fn restore(&mut self, values: Vec<(u32, T)>) -> bool {
+        let room = values.last().map_or(0, |(id, _)| *id as usize + 1);
+        if self.entries.try_reserve_exact(room).is_err() {
+            return false;
+        }
         for (id, value) in values {
             while self.entries.len() < id as usize {
                 self.set_free(self.entries.len());
@@ -70,6 +74,7 @@ impl<T> Slab<T> {
             self.entries.push(Some(value));
             self.len += 1;
         }
+        true
     }
 
     pub fn get(&self, id: u32) -> Option<&T> {

@@ -16,7 +16,7 @@ use super::{Flow, NOBODY, Place, Pool, Queued, ROOT, Run, ScopeId, Slot, What};
 use crate::bits::Bits;
 use crate::error::CoreError;
 use crate::plan::{Accept, Plan, StepId, TypeId};
-use crate::snapshot::{Snapshot, damaged, number};
+use crate::snapshot::{Snapshot, damaged, number, refused};
 use crate::sort::sort;
 
 /// Numbers that stand for places in memory: larger ones are a mistake, and would cost what they name.
@@ -176,7 +176,7 @@ impl Reading<'_> {
             ));
         }
         let mut order: Vec<(u64, ScopeId)> = scopes.iter().map(|(id, scope)| (scope.opened, *id)).collect();
-        self.run.scopes.restore(scopes);
+        fits(self.run.scopes.restore(scopes))?;
         // A parent was opened before its children: so there is no circle.
         sort(&mut order);
         for (opened, id) in order.into_iter().filter(|(_, id)| *id != ROOT) {
@@ -274,7 +274,7 @@ impl Reading<'_> {
                 },
             ));
         }
-        self.run.invocations.restore(found);
+        fits(self.run.invocations.restore(found))?;
         sort(&mut order);
         if order.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(damaged("two invocations have one number"));
@@ -506,6 +506,11 @@ impl Reading<'_> {
         }
         Ok(())
     }
+}
+
+/// A few bytes may name ids that would take gigabytes.
+fn fits(there_was_room: bool) -> Restored<()> {
+    if there_was_room { Ok(()) } else { Err(refused("it has ids for which there is no memory")) }
 }
 
 #[inline(never)]

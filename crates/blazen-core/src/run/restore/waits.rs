@@ -1,6 +1,6 @@
 //! What invocations and branches wait for: requests, sleeps, delays, places in pools.
 
-use super::{MOST, Reading, Restored, wrong};
+use super::{MOST, Reading, Restored, fits, wrong};
 use crate::bits::Bits;
 use crate::run::entries::{Entry as _, RequestEntry};
 use crate::run::request::{Asking, Request, Waits};
@@ -32,7 +32,7 @@ impl Reading<'_> {
             }
             found.push((id as u32, Request { slot: read.event, place, by: NOBODY, state: read.state, until, awaited: false }));
         }
-        self.run.requests.restore(found);
+        fits(self.run.requests.restore(found))?;
         Ok(())
     }
 
