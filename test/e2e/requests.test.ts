@@ -1069,3 +1069,20 @@ describe("a run that only waits for answers (9.3)", () => {
     expect(await handler.result()).toBe(1);
   });
 });
+
+test("a question that is refused for its options takes no place among those of the step", async () => {
+  const workflow = new Workflow("options").step("ask", StartEvent, async (_, ctx) => {
+    const why = [() => ctx.requestInput({ prompt: 1 as never }), () => ctx.sleep("1" as never)].map((call) => {
+      try {
+        return call();
+      } catch (error) {
+        return (error as DefinitionError).code;
+      }
+    });
+    return stop([...why, await ctx.requestInput({ prompt: "?" }), await ctx.sleep(0)]);
+  });
+  const handler = workflow.start({});
+  await turns();
+  await handler.respond(handler.pendingInputs[0]!.id, "yes");
+  expect(await handler.result()).toEqual(["DEFINITION", "DEFINITION", "yes", undefined]);
+});

@@ -3,6 +3,7 @@ import type { Attempt } from "./attempt";
 import { NONE } from "./buffer";
 import { InputRequestEvent } from "./built-in";
 import type { Given } from "./digest";
+import { development } from "./environment";
 import { DefinitionError, type ErrorDetails, UnhandledEventError } from "./errors";
 import type { Event } from "./event";
 import type { Run } from "./run";
@@ -201,6 +202,7 @@ export function requestOf(
     refuse(`"schema" is a Standard Schema validator (zod, valibot, arktype), not ${describe(schema)}.`);
   if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0)) refuse(`"timeout" is a number of milliseconds, not ${describe(timeout)}.`);
   const event = new InputRequestEvent({ id, prompt, ...("metadata" in options ? { metadata } : {}) });
+  if (development) Object.freeze(event);
   return { event, timeout: timeout === Number.POSITIVE_INFINITY ? undefined : timeout };
 }
 

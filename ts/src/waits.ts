@@ -24,18 +24,19 @@ export class Waits {
   readonly #sleeping = new Map<number, Wait>();
   readonly #asking = new Map<number, Wait>();
 
-  nextSleep(): number {
-    return this.#sleeps++;
+  /** The numbers of the next of each kind; they count when it has begun. */
+  get nextSleep(): number {
+    return this.#sleeps;
   }
-  nextRequest(): number {
-    return this.#requests++;
+  get nextRequest(): number {
+    return this.#requests;
   }
 
-  sleep(attempt: Attempt, at: number): Promise<void> {
-    return this.#wait(attempt, this.#sleeping, at) as Promise<void>;
+  sleep(attempt: Attempt): Promise<void> {
+    return this.#wait(attempt, this.#sleeping, this.#sleeps++) as Promise<void>;
   }
-  ask(attempt: Attempt, at: number): Promise<unknown> {
-    return this.#wait(attempt, this.#asking, at);
+  ask(attempt: Attempt): Promise<unknown> {
+    return this.#wait(attempt, this.#asking, this.#requests++);
   }
   #wait(attempt: Attempt, waits: Map<number, Wait>, at: number): Promise<unknown> {
     const promise = new Promise((resolve, reject) => {
@@ -87,8 +88,8 @@ export function tick(run: Run): void {
 export function sleepUntil(attempt: Attempt, run: Run, until: number): Promise<void> {
   if (attempt.aborted) return Promise.reject(attempt.own!.reason);
   const waits = attempt.waits(run);
-  const at = waits.nextSleep();
-  const woken = waits.sleep(attempt, at);
+  const at = waits.nextSleep;
+  const woken = waits.sleep(attempt);
   writeNow(run);
   frameTime(IN_UNTIL, Math.min(NEVER, Math.max(0, Math.ceil(until))));
   frame(IN_SLEEP, attempt.invocation, at, NONE);
@@ -114,13 +115,13 @@ export function requestInput(attempt: Attempt, run: Run, options: RequestOptions
   const step = attempt.stepName;
   const where = `Step "${step}", ctx.requestInput`;
   const waits = attempt.waits(run);
-  const at = waits.nextRequest();
+  const at = waits.nextRequest;
   const id = `${attempt.invocationId}/${at}`;
   const details = { step, runId: run.runId };
   const { event, timeout } = requestOf(options, id, where, details);
   if (attempt.aborted) return Promise.reject(attempt.own!.reason);
   const { prompt } = event;
-  const answered = waits.ask(attempt, at);
+  const answered = waits.ask(attempt);
   if (timeout !== undefined) {
     writeNow(run);
     frameTime(IN_UNTIL, Math.min(NEVER, run.timers.now() + Math.ceil(timeout)));

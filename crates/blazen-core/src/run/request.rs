@@ -184,7 +184,7 @@ impl Run {
     /// An attempt is over that will be followed by another: what it has waited for stays, and nobody waits for it now.
     pub(super) fn stop_waiting(&mut self, id: InvocationId) {
         let Some(waits) = self.invocations.get_mut(id).and_then(|invocation| invocation.waits.as_mut()) else { return };
-        for (at, until) in (0..).zip(&waits.sleeps) {
+        for (at, until) in (0..).zip(&waits.sleeps).filter(|(_, until)| **until != 0) {
             self.timers.remove(*until, Timer::Sleep(id, at));
         }
         self.asking -= u32::from(waits.awaited > 0);
@@ -198,7 +198,7 @@ impl Run {
 
     /// The invocation is over, and this is what it has waited for.
     pub(super) fn drop_waits(&mut self, id: InvocationId, waits: Waits, out: &mut Output<'_>) {
-        for (at, until) in (0..).zip(&waits.sleeps) {
+        for (at, until) in (0..).zip(&waits.sleeps).filter(|(_, until)| **until != 0) {
             self.timers.remove(*until, Timer::Sleep(id, at));
         }
         self.timers.remove(waits.again, Timer::Retry(id));
