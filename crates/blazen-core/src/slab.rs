@@ -5,37 +5,21 @@ const BITS: usize = u64::BITS as usize;
 
 pub struct Slab<T> {
     entries: Vec<Option<T>>,
-    /// A bit for each id below `entries.len()`: it is free.
-    free: Vec<u64>,
-    /// A bit for each word of `free`: it is not zero.
-    words: Vec<u64>,
+    /// Most slabs never have any.
+    holes: Option<Box<Holes>>,
     len: usize,
 }
 
-impl<T> Default for Slab<T> {
-    fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), words: Vec::new(), len: 0 }
-    }
+/// Free ids below the largest that was ever used.
+#[derive(Default)]
+struct Holes {
+    /// A bit for each id: it is free.
+    free: Vec<u64>,
+    /// A bit for each word of `free`: it is not zero.
+    words: Vec<u64>,
 }
 
-impl<T> Slab<T> {
-    #[inline]
-    pub fn insert(&mut self, value: T) -> u32 {
-        self.len += 1;
-        if self.len <= self.entries.len()
-            && let Some(id) = self.take_lowest()
-        {
-            self.entries[id] = Some(value);
-            return id as u32;
-        }
-        if self.entries.capacity() == 0 {
-            // Many hold one value for as long as they live.
-            self.entries.reserve_exact(1);
-        }
-        self.entries.push(Some(value));
-        (self.entries.len() - 1) as u32
-    }
-
+impl Holes {
     fn take_lowest(&mut self) -> Option<usize> {
         let group = self.words.iter().position(|word| *word != 0)?;
         let at = group * BITS + self.words[group].trailing_zeros() as usize;
@@ -47,7 +31,7 @@ impl<T> Slab<T> {
         Some(at * BITS + bit)
     }
 
-    fn set_free(&mut self, id: usize) {
+    fn add(&mut self, id: usize) {
         let at = id / BITS;
         let group = at / BITS;
         if self.free.len() <= at {
@@ -60,6 +44,36 @@ impl<T> Slab<T> {
         self.words[group] |= 1 << (at % BITS);
     }
 
+    fn clear(&mut self) {
+        self.free.clear();
+        self.words.clear();
+    }
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), holes: None, len: 0 }
+    }
+}
+
+impl<T> Slab<T> {
+    #[inline]
+    pub fn insert(&mut self, value: T) -> u32 {
+        self.len += 1;
+        if self.len <= self.entries.len()
+            && let Some(id) = self.holes.as_mut().and_then(|holes| holes.take_lowest())
+        {
+            self.entries[id] = Some(value);
+            return id as u32;
+        }
+        if self.entries.capacity() == 0 {
+            // Many hold one value for as long as they live.
+            self.entries.reserve_exact(1);
+        }
+        self.entries.push(Some(value));
+        (self.entries.len() - 1) as u32
+    }
+
     /// Puts values under the ids they had, given in ascending order, into an empty slab. False if there is no room for ids so large.
     pub fn restore(&mut self, values: Vec<(u32, T)>) -> bool {
         let room = values.last().map_or(0, |(id, _)| *id as usize + 1);
@@ -68,7 +82,7 @@ impl<T> Slab<T> {
         }
         for (id, value) in values {
             while self.entries.len() < id as usize {
-                self.set_free(self.entries.len());
+                self.holes.get_or_insert_default().add(self.entries.len());
                 self.entries.push(None);
             }
             self.entries.push(Some(value));
@@ -93,7 +107,7 @@ impl<T> Slab<T> {
             // Nothing is there: the next value gets the first id, as in a new one.
             self.clear();
         } else {
-            self.set_free(id as usize);
+            self.holes.get_or_insert_default().add(id as usize);
         }
         Some(value)
     }
@@ -119,8 +133,9 @@ impl<T> Slab<T> {
 
     pub fn clear(&mut self) {
         self.entries.clear();
-        self.free.clear();
-        self.words.clear();
+        if let Some(holes) = &mut self.holes {
+            holes.clear();
+        }
         self.len = 0;
     }
 }
