@@ -1,4 +1,4 @@
-import { CancelledError, event, StartEvent, StepError, StepFailedEvent, StopEvent, TimeoutError, Workflow } from "blazen";
+import { BlazenState, CallbackFieldStore, CancelledError, event, StartEvent, StepError, StepFailedEvent, StopEvent, TimeoutError, Workflow } from "blazen";
 import { VirtualClock } from "blazen/testing";
 import { describe, expect, test } from "vitest";
 import { deferred } from "./deferred";
@@ -383,4 +383,23 @@ describe("a run's timeout (5.2)", () => {
     expect(await caught(workflow.run({ n: 2 }, { clock }))).toBeInstanceOf(StepError);
     expect(clock.waiting).toBe(false);
   });
+});
+
+test("a step that has returned and waits for its commit point can still run out of time", async () => {
+  const clock = new VirtualClock();
+  const saving = deferred<void>();
+  class Doc extends BlazenState {
+    static override readonly meta = { name: "Doc", storeBy: { text: new CallbackFieldStore({ saveFn: () => saving.promise, loadFn: () => "" }) } };
+    text = "long";
+  }
+  const workflow = new Workflow("saves", { types: [Doc] }).step("save", StartEvent, { timeout: 1_000 }, (_, ctx) => {
+    ctx.set("doc", new Doc());
+    void ctx.commit();
+    return stop("saved");
+  });
+  const handler = observed(workflow.start({}, { clock }));
+  await clock.advance(1_000);
+  saving.resolve();
+  const error = (await caught(handler.result())) as StepError;
+  expect(error.cause).toBeInstanceOf(TimeoutError);
 });

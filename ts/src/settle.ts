@@ -90,6 +90,7 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
 function settleAfter(attempt: Attempt, run: Run, pending: Promise<void>, value: unknown): void {
   pending.then(
     () => {
+      if (attempt.own?.expired) return;
       if (attempt.own?.pending === pending) attempt.own.pending = undefined;
       settle(attempt, value);
       dispatch(run);
