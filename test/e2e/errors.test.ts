@@ -27,6 +27,13 @@ describe("errors (13)", () => {
     expect(new Set(made.map(([, { code }]) => code)).size).toBe(made.length);
   });
 
+  test("every class is called as it is exported: so it is shown", () => {
+    // An event class that nobody extends is called by its type.
+    const classes = Object.entries(blazen).filter(([name, value]) => /^class\b/.test(String(value)) && name !== "StartEvent");
+    expect(classes.length).toBeGreaterThan(25);
+    for (const [name, value] of classes) expect((value as { name: string }).name).toBe(name);
+  });
+
   test("of time, cancellation and questions say which run, which step and why", async () => {
     const clock = new VirtualClock();
     const begin = (step: (ctx: blazen.Context) => unknown, options: object = {}, workflow: object = {}) =>

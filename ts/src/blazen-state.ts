@@ -39,7 +39,6 @@ export abstract class BlazenState {
 
   /** As `ctx.get(key)`; undefined where there is none. @throws (as a rejection) DefinitionError for a value of another class */
   static async loadFrom<T extends BlazenState>(this: StateClass<T>, ctx: AnyContext, key: string): Promise<T | undefined> {
-    // biome-ignore lint/complexity/noThisInStatic: the class that it is called on
     return loaded(this, ctx, key);
   }
 }

@@ -26,7 +26,7 @@ export class BlazenError extends Error {
   }
 
   static {
-    BlazenError.prototype.name = "BlazenError";
+    this.prototype.name = "BlazenError";
   }
 }
 
@@ -34,7 +34,7 @@ export class BlazenError extends Error {
 export class DefinitionError extends BlazenError {
   override readonly code = "DEFINITION";
   static {
-    DefinitionError.prototype.name = "DefinitionError";
+    this.prototype.name = "DefinitionError";
   }
 }
 
@@ -48,7 +48,7 @@ export class EventValidationError extends BlazenError {
     this.path = path;
   }
   static {
-    EventValidationError.prototype.name = "EventValidationError";
+    this.prototype.name = "EventValidationError";
   }
 }
 
@@ -56,7 +56,7 @@ export class EventValidationError extends BlazenError {
 export class StepReturnError extends BlazenError {
   override readonly code = "STEP_RETURN";
   static {
-    StepReturnError.prototype.name = "StepReturnError";
+    this.prototype.name = "StepReturnError";
   }
 }
 
@@ -69,7 +69,7 @@ export class UnhandledEventError extends BlazenError {
     this.eventType = eventType;
   }
   static {
-    UnhandledEventError.prototype.name = "UnhandledEventError";
+    this.prototype.name = "UnhandledEventError";
   }
 }
 
@@ -83,7 +83,7 @@ export class StepError extends BlazenError {
     this.attempts = attempts;
   }
   static {
-    StepError.prototype.name = "StepError";
+    this.prototype.name = "StepError";
   }
 }
 
@@ -104,7 +104,7 @@ export class CancelledError extends BlazenError {
     this.report = report;
   }
   static {
-    CancelledError.prototype.name = "CancelledError";
+    this.prototype.name = "CancelledError";
   }
 }
 
@@ -118,7 +118,7 @@ export class StalledError extends BlazenError {
     this.lacking = lacking;
   }
   static {
-    StalledError.prototype.name = "StalledError";
+    this.prototype.name = "StalledError";
   }
 }
 
@@ -126,7 +126,7 @@ export class StalledError extends BlazenError {
 export class RunOverError extends BlazenError {
   override readonly code = "RUN_OVER";
   static {
-    RunOverError.prototype.name = "RunOverError";
+    this.prototype.name = "RunOverError";
   }
 }
 
@@ -134,7 +134,7 @@ export class RunOverError extends BlazenError {
 export class TimeoutError extends BlazenError {
   override readonly code = "TIMEOUT";
   static {
-    TimeoutError.prototype.name = "TimeoutError";
+    this.prototype.name = "TimeoutError";
   }
 }
 
@@ -142,7 +142,7 @@ export class TimeoutError extends BlazenError {
 export class StreamOverflowError extends BlazenError {
   override readonly code = "STREAM_OVERFLOW";
   static {
-    StreamOverflowError.prototype.name = "StreamOverflowError";
+    this.prototype.name = "StreamOverflowError";
   }
 }
 
@@ -150,7 +150,7 @@ export class StreamOverflowError extends BlazenError {
 export class AlreadyAnsweredError extends BlazenError {
   override readonly code = "ALREADY_ANSWERED";
   static {
-    AlreadyAnsweredError.prototype.name = "AlreadyAnsweredError";
+    this.prototype.name = "AlreadyAnsweredError";
   }
 }
 
@@ -158,7 +158,7 @@ export class AlreadyAnsweredError extends BlazenError {
 export class UnknownRequestError extends BlazenError {
   override readonly code = "UNKNOWN_REQUEST";
   static {
-    UnknownRequestError.prototype.name = "UnknownRequestError";
+    this.prototype.name = "UnknownRequestError";
   }
 }
 
@@ -172,7 +172,7 @@ export class InvalidResponseError extends BlazenError {
     this.path = path;
   }
   static {
-    InvalidResponseError.prototype.name = "InvalidResponseError";
+    this.prototype.name = "InvalidResponseError";
   }
 }
 
@@ -180,7 +180,7 @@ export class InvalidResponseError extends BlazenError {
 export class SnapshotError extends BlazenError {
   override readonly code = "SNAPSHOT";
   static {
-    SnapshotError.prototype.name = "SnapshotError";
+    this.prototype.name = "SnapshotError";
   }
 }
 
@@ -194,7 +194,7 @@ export class UnserializableError extends BlazenError {
     this.path = path;
   }
   static {
-    UnserializableError.prototype.name = "UnserializableError";
+    this.prototype.name = "UnserializableError";
   }
 }
 
@@ -208,7 +208,7 @@ export class SessionValueError extends BlazenError {
     this.path = path;
   }
   static {
-    SessionValueError.prototype.name = "SessionValueError";
+    this.prototype.name = "SessionValueError";
   }
 }
 
@@ -222,7 +222,7 @@ export class SessionPauseError extends BlazenError {
     this.keys = keys;
   }
   static {
-    SessionPauseError.prototype.name = "SessionPauseError";
+    this.prototype.name = "SessionPauseError";
   }
 }
 
@@ -238,7 +238,7 @@ export class FieldStoreError extends BlazenError {
     this.field = field;
   }
   static {
-    FieldStoreError.prototype.name = "FieldStoreError";
+    this.prototype.name = "FieldStoreError";
   }
 }
 
@@ -246,6 +246,6 @@ export class FieldStoreError extends BlazenError {
 export class InternalError extends BlazenError {
   override readonly code = "INTERNAL";
   static {
-    InternalError.prototype.name = "InternalError";
+    this.prototype.name = "InternalError";
   }
 }

@@ -32,7 +32,7 @@ export class Snapshot {
     this.#header = headerOf(bytes);
   }
   static {
-    snapshotOf = (bytes) => new Snapshot(bytes);
+    snapshotOf = (bytes) => new this(bytes);
   }
 
   /**
@@ -41,7 +41,7 @@ export class Snapshot {
    * @throws SnapshotError for one that is damaged, cut short, or newer than this version of the package
    */
   static parse(source: string | Uint8Array): Snapshot {
-    return new Snapshot(parsed(source));
+    return snapshotOf(parsed(source));
   }
 
   /** Name of the workflow. */
