@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { collect, event, type Handler, InputRequestEvent, InputResponseEvent, StartEvent, StepFailedEvent, StopEvent, Workflow } from "blazen";
 import { VirtualClock } from "blazen/testing";
 import fc from "fast-check";
@@ -6,14 +7,14 @@ import { z } from "zod";
 import { turns } from "./support";
 
 // Runs that fail, sleep, ask and are tried again, while the clock jumps and they are paused, resumed and answered: each ends in one
-// state, or waits for answers only; nothing that was committed runs twice, and nothing is left.
+// state, or waits for answers only; nothing that was committed runs twice, each reader ends, and nothing is left.
 
 class Work extends event("Work")<{ n: number }> {}
 class Done extends event("Done")<{ n: number; ok: boolean }> {}
 class Note extends event("Note")<{ of: string }> {}
 class Poke extends event("Poke")<{ n: number }> {}
 
-type Action = "sleep" | "ask" | "expires" | "gate" | "commit" | "once" | "send" | "turn";
+type Action = "sleep" | "ask" | "expires" | "gate" | "commit" | "once" | "send" | "write" | "turn";
 interface Behaviour {
   readonly actions: readonly Action[];
   /** Failures before it succeeds. */
@@ -31,7 +32,7 @@ interface Shape {
   readonly handled: boolean;
 }
 const behaviours: fc.Arbitrary<Behaviour> = fc.record({
-  actions: fc.array(fc.constantFrom<Action>("sleep", "sleep", "ask", "expires", "gate", "commit", "once", "send", "turn"), { maxLength: 5 }),
+  actions: fc.array(fc.constantFrom<Action>("sleep", "sleep", "ask", "expires", "gate", "commit", "once", "send", "write", "turn"), { maxLength: 5 }),
   fails: fc.integer({ min: 0, max: 3 }),
   asks: fc.boolean(),
 });
@@ -92,6 +93,7 @@ function build(shape: Shape, world: World) {
             else if (action === "commit") await ctx.commit();
             else if (action === "once") expect(await ctx.once(`${at}`, () => add(world.effects, key))).toBeGreaterThanOrEqual(1);
             else if (action === "send") await ctx.sendEvent(new Note({ of: key }), { id: key });
+            else if (action === "write") await ctx.writeEventToStream(new Note({ of: key }));
             else await turns(1);
           }
           if (add(world.failures, ctx.invocationId) <= fails) throw new Error("on purpose");
@@ -128,12 +130,32 @@ async function drive(shape: Shape, numbers: readonly number[]) {
       resume(from: string | Uint8Array, options: object): Handler<Result>;
     };
   let ends = 0;
+  /** The caller's, on which nothing is to be left. */
+  const { signal } = new AbortController();
+  const options = { clock, signal, streamRetention: 2 };
+  let reading = 0;
+  const read = async (handler: Handler<Result>) => {
+    reading++;
+    let expected: number | undefined;
+    try {
+      for await (const { offset } of handler.stream()) {
+        expect(offset).toBe(expected ?? offset);
+        expected = offset + 1;
+        // So slow that steps which write have to wait.
+        await turns(1);
+      }
+    } catch (error) {
+      expect(["CANCELLED", "STEP_FAILED", "TIMEOUT"], `${error}`).toContain((error as { code: string }).code);
+    }
+    reading--;
+  };
   const watched = (handler: Handler<Result>) => {
     const count = () => void (handler === current && ends++);
     handler.result().then(count, count);
+    void read(handler);
     return handler;
   };
-  let current: Handler<Result> = make().start({ n: 1 }, { clock });
+  let current: Handler<Result> = make().start({ n: 1 }, options);
   watched(current);
   let at = 0;
   const next = (below: number) => numbers[at++]! % below;
@@ -169,7 +191,7 @@ async function drive(shape: Shape, numbers: readonly number[]) {
     const latest = await current.pause();
     const old = current;
     world.gates.length = 0;
-    current = make().resume(resume % 3 === 1 ? String(latest) : latest.toBytes(), { clock });
+    current = make().resume(resume % 3 === 1 ? String(latest) : latest.toBytes(), options);
     watched(current);
     expect((await current.snapshot()).toBytes()).toEqual(latest.toBytes());
     world.resumes++;
@@ -207,6 +229,9 @@ async function drive(shape: Shape, numbers: readonly number[]) {
   expect(ends, "its end was told once").toBe(1);
   expect(clock.waiting, "a timer is left").toBe(false);
   expect(world.active.size, "an attempt is left").toBe(0);
+  for (let rounds = 0; rounds < 20 && reading > 0; rounds++) await turns();
+  expect(reading, "a reader has not ended").toBe(0);
+  expect(getEventListeners(signal, "abort"), "a listener is left").toEqual([]);
   expect(current.pendingInputs).toEqual([]);
   for (const times of world.effects.values()) expect(times).toBeLessThanOrEqual(1 + world.resumes);
   const outcome = await current.result().then(
