@@ -181,9 +181,8 @@ impl Run {
         self.release(request.slot, out);
     }
 
-    /// An attempt is over that will be followed by another: what it has waited for stays, and nobody waits for it now.
-    pub(super) fn stop_waiting(&mut self, id: InvocationId) {
-        let Some(waits) = self.invocations.get_mut(id).and_then(|invocation| invocation.waits.as_mut()) else { return };
+    /// An attempt is over: nobody waits now for what the invocation has waited for. Of one that is tried again it stays.
+    pub(super) fn stop_waiting(&mut self, id: InvocationId, waits: &mut Waits) {
         for (at, until) in (0..).zip(&waits.sleeps).filter(|(_, until)| **until != 0) {
             self.timers.remove(*until, Timer::Sleep(id, at));
         }
@@ -197,12 +196,9 @@ impl Run {
     }
 
     /// The invocation is over, and this is what it has waited for.
-    pub(super) fn drop_waits(&mut self, id: InvocationId, waits: Waits, out: &mut Output<'_>) {
-        for (at, until) in (0..).zip(&waits.sleeps).filter(|(_, until)| **until != 0) {
-            self.timers.remove(*until, Timer::Sleep(id, at));
-        }
+    pub(super) fn drop_waits(&mut self, id: InvocationId, mut waits: Waits, out: &mut Output<'_>) {
+        self.stop_waiting(id, &mut waits);
         self.timers.remove(waits.again, Timer::Retry(id));
-        self.asking -= u32::from(waits.awaited > 0);
         for request in waits.requests {
             self.withdraw_request(request, out);
         }

@@ -1,23 +1,21 @@
 //! A run from the entries of a snapshot, whose bytes nobody vouches for: all numbers are checked, and what the writer left
 //! out is counted anew. Either the whole run stands, or none of it.
 
+mod invocations;
+mod scopes;
 mod waits;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::collect::{Gathered, Given, Result as Collected};
-use super::entries::{CollectEntry, Entry as _, EventEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RunEntry, ScopeEntry};
+use super::entries::{CollectEntry, Entry as _, EventEntry, GivenEntry, JoinEntry, QueueEntry, RunEntry};
 use super::join::Waiting;
-use super::scope::{Scope, State as ScopeState};
-use super::settle::{Input, Invocation, State};
-use super::timer::NEVER;
-use super::{Flow, NOBODY, Place, Pool, Queued, ROOT, Run, ScopeId, Slot, What};
-use crate::bits::Bits;
+use super::scope::State as ScopeState;
+use super::{Flow, NOBODY, Place, Pool, Queued, ROOT, Run, Slot, What};
 use crate::error::CoreError;
 use crate::plan::{Accept, Plan, StepId, TypeId};
 use crate::snapshot::{Snapshot, damaged, number, refused};
-use crate::sort::sort;
 
 /// Numbers that stand for places in memory: larger ones are a mistake, and would cost what they name.
 const MOST: u64 = 1 << 22;
@@ -143,182 +141,12 @@ impl Reading<'_> {
         Ok(*ty)
     }
 
-    fn scopes(&mut self) -> Restored<()> {
-        let mut scopes = vec![(ROOT, Scope::root(0))];
-        for scope in self.snapshot.numbered("scope") {
-            let (id, text) = scope?;
-            let key = format!("scope/{id}");
-            let read = ScopeEntry::read(&key, text)?;
-            let opener = self.step(&key, &read.step)?;
-            if read.place.is_some_and(|place| place.scope == ROOT)
-                || id == 0
-                || id >= MOST
-                || read.opened == 0
-                || read.opened > self.run.next_opened
-                || read.branches > MOST_OF_ALL
-            {
-                return Err(wrong(&key, "has a number that cannot be"));
-            }
-            let collects = &self.plan.steps[opener as usize].collects;
-            let done = |step: &StepId| read.done.iter().any(|name| *name == self.plan.steps[*step as usize].name);
-            let gathered = collects.iter().map(|step| Gathered { done: done(step), ..Gathered::default() }).collect();
-            scopes.push((
-                id as ScopeId,
-                Scope {
-                    opener,
-                    opened: read.opened,
-                    place: place(read.place),
-                    next_branch: read.branches,
-                    state: read.state,
-                    gathered,
-                    ..Scope::root(0)
-                },
-            ));
-        }
-        let mut order: Vec<(u64, ScopeId)> = scopes.iter().map(|(id, scope)| (scope.opened, *id)).collect();
-        fits(self.run.scopes.restore(scopes))?;
-        // A parent was opened before its children: so there is no circle.
-        sort(&mut order);
-        for (opened, id) in order.into_iter().filter(|(_, id)| *id != ROOT) {
-            let around = self.run.scopes.get(id).map_or(ROOT, |scope| scope.place.scope);
-            let parent = self.run.scopes.get(around).filter(|parent| parent.opened < opened);
-            let depth = parent.ok_or_else(|| damaged(format!("the entry \"scope/{id}\" is in no scope that was there before it")))?.depth;
-            if let Some(scope) = self.run.scopes.get_mut(id) {
-                scope.depth = depth + 1;
-            }
-        }
-        Ok(())
-    }
-
     fn place(&self, key: &str, at: Option<Place>) -> Restored<Place> {
         let place = place(at);
         match self.run.scopes.get(place.scope) {
             // The run itself has no branches: what is in none has no place.
             Some(_) if at.is_none() || place.scope != ROOT => Ok(place),
             _ => Err(damaged(format!("the entry \"{key}\" is in the scope {} that there is not", place.scope))),
-        }
-    }
-
-    fn invocations(&mut self) -> Restored<()> {
-        let mut found = Vec::new();
-        let mut order = Vec::new();
-        let mut lines = Vec::new();
-        for invocation in self.snapshot.numbered("invocation") {
-            let (id, text) = invocation?;
-            let key = format!("invocation/{id}");
-            let read = InvocationEntry::read(&key, text)?;
-            let step = self.step(&key, &read.step)?;
-            if id >= MOST
-                || read.seq >= self.run.next_seq
-                || read.attempts > MOST_OF_ALL
-                || read.yields > MOST_OF_ALL
-                || read.failures > MOST_OF_ALL
-            {
-                return Err(wrong(&key, "has a number that cannot be"));
-            }
-            let id = id as u32;
-            let single = matches!(self.plan.steps[step as usize].accepts, Accept::Any);
-            let input = match (read.event, read.events, read.state) {
-                (None, None, State::Withdrawn) => Input::Set(Vec::new()),
-                (Some(slot), None, state) if single && state != State::Withdrawn => {
-                    self.hold_event(&key, slot)?;
-                    Input::One(slot)
-                }
-                (None, Some(slots), state) if !single && state != State::Withdrawn => {
-                    for slot in &slots {
-                        self.hold_event(&key, *slot)?;
-                    }
-                    Input::Set(slots)
-                }
-                _ => return Err(wrong(&key, "has not the events that its step takes")),
-            };
-            let place = self.place(&key, read.place)?;
-            let open = self.run.scopes.get(place.scope).is_some_and(|scope| scope.state == ScopeState::Open);
-            let matters = matches!(read.state, State::Running | State::Waiting | State::Delayed);
-            let pooled = self.plan.steps[step as usize].pool.is_some();
-            if (!open && matters) || (place.scope != ROOT && !matters) {
-                return Err(wrong(&key, "is where no invocation can be"));
-            }
-            self.run.live += u32::from(matters);
-            // A pool may have gone since: nothing keeps the invocation waiting then.
-            let state = if read.state == State::Waiting && !pooled { State::Running } else { read.state };
-            let again = read.until.filter(|until| *until <= NEVER);
-            if again.is_some() != (state == State::Delayed) || !(matters || read.sleeps.is_empty() && read.requests.is_empty()) {
-                return Err(wrong(&key, "waits for what it cannot"));
-            }
-            if read.fan.is_some() && !matters {
-                return Err(wrong(&key, "feeds a fan-out and does not run"));
-            }
-            let fan = self.fan(&key, read.fan, id, step, place)?;
-            let waits = self.waits(&key, id, read.sleeps, read.requests, again)?;
-            if let Some(line) = read.line.filter(|_| pooled && matches!(read.state, State::Waiting | State::Withdrawn)) {
-                lines.push((u64::from(line), id));
-            }
-            order.push((read.seq, id));
-            found.push((
-                id,
-                Invocation {
-                    seq: read.seq,
-                    step,
-                    flow: 0,
-                    place,
-                    input,
-                    state,
-                    fan,
-                    attempts: read.attempts,
-                    yields: read.yields,
-                    failures: read.failures,
-                    waits,
-                    previous: NOBODY,
-                    next: NOBODY,
-                },
-            ));
-        }
-        fits(self.run.invocations.restore(found))?;
-        sort(&mut order);
-        if order.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            return Err(damaged("two invocations have one number"));
-        }
-        for (_, id) in order {
-            self.line_up(id);
-        }
-        if !lines.is_empty() {
-            self.reorder(lines);
-        }
-        Ok(())
-    }
-
-    /// The fan-out that an invocation has opened and still feeds.
-    fn fan(&mut self, key: &str, fan: Option<ScopeId>, id: u32, step: StepId, at: Place) -> Restored<ScopeId> {
-        let Some(fan) = fan else { return Ok(NOBODY) };
-        match self.run.scopes.get_mut(fan) {
-            Some(scope) if scope.opener == step && scope.place == at && scope.generator == NOBODY && scope.state == ScopeState::Open => {
-                scope.generator = id;
-                scope.live += 1;
-                Ok(fan)
-            }
-            _ => Err(damaged(format!("the entry \"{key}\" names the fan-out {fan} that is not its own"))),
-        }
-    }
-
-    /// Puts an invocation into its pool's line and its scope's list, where it was.
-    fn line_up(&mut self, id: u32) {
-        let run = &mut self.run;
-        let Some(invocation) = run.invocations.get(id) else { return };
-        let (state, scope) = (invocation.state, invocation.place.scope);
-        if let Some(pool) = self.plan.steps[invocation.step as usize].pool {
-            let pool = &mut run.flows[0].pools[pool as usize];
-            match state {
-                State::Waiting | State::Withdrawn => {
-                    pool.backlog.push_back(id);
-                    run.lined += u32::from(state == State::Waiting);
-                }
-                State::Running | State::Aborted => pool.running += 1,
-                State::Delayed => {}
-            }
-        }
-        if scope != ROOT {
-            run.enter(scope, id);
         }
     }
 
@@ -456,55 +284,6 @@ impl Reading<'_> {
             Some((slot, _)) => Err(damaged(format!("nothing refers to the entry \"event/{slot}\""))),
             None => Ok(()),
         }
-    }
-
-    /// Lists the children of each scope and counts what lives in it and what keeps its record.
-    fn count_scopes(&mut self) -> Restored<()> {
-        let mut order: Vec<(u64, ScopeId)> = self.run.scopes.iter().map(|(id, scope)| (scope.opened, id)).collect();
-        sort(&mut order);
-        if order.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            return Err(damaged("two fan-outs have one number"));
-        }
-        let mut closing = Bits::default();
-        for entry in self.run.queue.iter().filter(|entry| matches!(entry.what, What::Close)) {
-            closing.insert(entry.place.scope);
-        }
-        for &(_, id) in order.iter().filter(|(_, id)| *id != ROOT) {
-            let Some((around, state)) = self.run.scopes.get(id).map(|scope| (scope.place.scope, scope.state)) else { continue };
-            let detached = state == ScopeState::Cancelled || (state == ScopeState::Ended && !closing.contains(id));
-            let parent_state = self.run.scopes.get(around).map(|parent| parent.state);
-            if detached {
-                if around != ROOT {
-                    self.run.hold_scope(around);
-                }
-                continue;
-            }
-            if parent_state != Some(ScopeState::Open) {
-                return Err(damaged(format!("the fan-out {id} goes on in one that is over")));
-            }
-            let next = self.run.scopes.get(around).map_or(NOBODY, |parent| parent.children);
-            if let Some(sibling) = self.run.scopes.get_mut(next) {
-                sibling.previous = id;
-            }
-            if let Some(scope) = self.run.scopes.get_mut(id) {
-                scope.next = next;
-            }
-            if let Some(parent) = self.run.scopes.get_mut(around) {
-                parent.children = id;
-                parent.live += u32::from(around != ROOT);
-            }
-        }
-        for (id, scope) in self.run.scopes.iter().filter(|(id, _)| *id != ROOT) {
-            let sound = match scope.state {
-                ScopeState::Open => scope.live > 0,
-                ScopeState::Ended => scope.live == 0 && scope.held > 0,
-                ScopeState::Cancelled => scope.live > 0 || scope.held > 0,
-            };
-            if !sound {
-                return Err(damaged(format!("the fan-out {id} is over, or should be")));
-            }
-        }
-        Ok(())
     }
 }
 

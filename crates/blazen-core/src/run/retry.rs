@@ -39,10 +39,13 @@ impl Run {
         let until = now.saturating_add(policy.delay(invocation.failures, random)).min(NEVER);
         invocation.state = State::Delayed;
         let failures = invocation.failures;
-        let waits = invocation.waits.get_or_insert_default();
+        let mut waits = invocation.waits.take().unwrap_or_default();
         waits.again = until;
         self.timers.add(until, Timer::Retry(id));
-        self.stop_waiting(id);
+        self.stop_waiting(id, &mut waits);
+        if let Some(invocation) = self.invocations.get_mut(id) {
+            invocation.waits = Some(waits);
+        }
         out.push(CMD_DELAYED, id as i32, step as i32, failures as i32);
         if let Some(pool) = pool {
             self.next_of(flow, pool, out);

@@ -63,7 +63,6 @@ impl Run {
     /// Calls a step, or lets it wait for a place.
     #[inline]
     pub(super) fn invoke(&mut self, flow: usize, step: StepId, place: Place, input: Input, out: &mut Output<'_>) {
-        let pool = self.flows[flow].plan.steps[step as usize].pool;
         let one = if let Input::One(slot) = input { Some(slot) } else { None };
         let seq = self.next_seq;
         self.next_seq += 1;
@@ -86,7 +85,7 @@ impl Run {
         if place.scope != ROOT {
             self.enter(place.scope, id);
         }
-        if pool.is_some() && !self.take_place(flow, step, id) {
+        if !self.take_place(flow, step, id) {
             if let Some(invocation) = self.invocations.get_mut(id) {
                 invocation.attempts = 0;
             }

@@ -113,11 +113,6 @@ pub fn time(high: i32, low: i32) -> Result<Time, CoreError> {
 }
 
 impl Run {
-    /// The deadline that the frame before this one gave.
-    pub(super) fn take_until(&mut self) -> Result<Time, CoreError> {
-        self.timers.take_until().ok_or_else(|| CoreError::internal("no Until stands before the frame"))
-    }
-
     /// Lets happen what is due.
     pub(super) fn fire(&mut self, out: &mut Output<'_>) {
         while let Some(timer) = self.timers.next_due() {
@@ -149,7 +144,7 @@ impl Run {
 
     /// The sleep that an attempt begins as its next (5.4): one that an earlier attempt has begun keeps its deadline.
     pub(super) fn handle_sleep(&mut self, id: InvocationId, at: u32, out: &mut Output<'_>) -> Result<(), CoreError> {
-        let until = self.take_until()?;
+        let until = self.timers.take_until().ok_or_else(|| CoreError::internal("no Until stands before the frame"))?;
         if self.is_aborted(id)? {
             return Ok(());
         }

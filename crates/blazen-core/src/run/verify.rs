@@ -3,7 +3,7 @@
 use super::collect::{Gathered, Given};
 use super::request::Request;
 use super::scope::{Scope, in_order};
-use super::settle::{Input, Invocation, State};
+use super::settle::{Invocation, State};
 use super::{Flow, Run, What};
 use crate::bits::Bits;
 use crate::plan::StepId;
@@ -95,10 +95,6 @@ impl Run {
 
 fn invocation(a: &Invocation, b: &Invocation, unbegun: u32) -> Difference {
     let Invocation { seq, step, flow, place, input, state, fan, attempts, yields, failures, waits, previous, next } = a;
-    let slots = |input: &Input| match input {
-        Input::One(slot) => vec![*slot],
-        Input::Set(slots) => slots.clone(),
-    };
     differs! {
         "attempts": attempts.saturating_sub(unbegun), b.attempts;
         "yields": *yields, b.yields;
@@ -109,7 +105,7 @@ fn invocation(a: &Invocation, b: &Invocation, unbegun: u32) -> Difference {
         "fan": *fan, b.fan;
         "invocation": (*seq, *step, *flow, *place, *state), (b.seq, b.step, b.flow, b.place, b.state);
         "invocation": (*previous, *next), (b.previous, b.next);
-        "invocation": if *state == State::Withdrawn { Vec::new() } else { slots(input) }, slots(&b.input);
+        "invocation": if *state == State::Withdrawn { Vec::new() } else { input.slots() }, b.input.slots();
     }
     None
 }
