@@ -38,15 +38,6 @@ class Own {
   limit: Stopwatch | undefined = undefined;
   /** Its writes to the stream that wait for room. */
   writes: HeldWrites | undefined = undefined;
-
-  /** The attempt has settled: what it did not commit is dropped, and it holds no resource any more. */
-  end(): void {
-    this.state?.end();
-    this.session?.release();
-    this.limit?.stop();
-    this.waits?.end(() => this.reason ?? new CancelledError("The attempt is over, so it waits for nothing any more."));
-    this.writes?.drop(undefined);
-  }
 }
 
 /** One try of an invocation: the context that its step holds, and what the loop knows of it. */
@@ -167,34 +158,42 @@ export class Attempt implements Context {
         });
       return run;
     }
-    throw new CancelledError(`Step "${this.stepName}": this attempt is over, so ${method} does nothing any more.`, undefined, {
+    throw this.over(`so ${method} does nothing any more`);
+  }
+  /** The error of what comes to nothing because the attempt is over. */
+  over(then: string, cause?: unknown): CancelledError {
+    return new CancelledError(`Step "${this.stepName}": this attempt is over, ${then}.`, undefined, {
       step: this.stepName,
       runId: this.runId,
+      ...(cause === undefined ? {} : { cause }),
     });
   }
 
-  /** What it does is dropped: its fan-out, its run, or the time it has is over. */
+  /** What it does is dropped: its fan-out or its run is over. */
   get aborted(): boolean {
     return this.own?.dropped === true;
   }
   /** Its fan-out is over: so from now on, though its step is told later. Runs no user code. */
   withdraw(): void {
-    const own = this.#own;
-    own.dropped = true;
-    own.reason ??= new CancelledError(`Workflow "${this.workflowName}": the fan-out of step "${this.stepName}" is over.`, undefined, {
-      runId: this.runId,
-      step: this.stepName,
-    });
-    own.writes?.drop(own.reason);
+    this.#drop(
+      new CancelledError(`Workflow "${this.workflowName}": the fan-out of step "${this.stepName}" is over.`, undefined, {
+        runId: this.runId,
+        step: this.stepName,
+      }),
+    );
   }
   /** Tells the step, for the first reason there was. */
   abort(reason?: unknown): void {
+    const own = this.#drop(reason);
+    own.controller?.abort(own.reason);
+    own.waits?.end(() => own.reason);
+  }
+  #drop(reason: unknown): Own {
     const own = this.#own;
     own.dropped = true;
     own.reason ??= reason;
     own.writes?.drop(own.reason);
-    own.controller?.abort(own.reason);
-    own.waits?.end(() => own.reason);
+    return own;
   }
   /** Its time is over: it is dead from now on (4.6), and what it has committed stays. */
   expire(): void {
@@ -205,6 +204,17 @@ export class Attempt implements Context {
     const own = this.#own;
     own.reason ??= error;
     own.controller?.abort(own.reason);
+  }
+
+  /** It has settled: what it did not commit is dropped, and it holds no resource any more. */
+  end(): void {
+    const { own } = this;
+    if (own === undefined) return;
+    own.state?.end();
+    own.session?.release();
+    own.limit?.stop();
+    own.waits?.end(() => own.reason ?? this.over("so it waits for nothing any more"));
+    own.writes?.drop(undefined);
   }
 
   waits(run: Run): Waits {

@@ -30,6 +30,16 @@ export class BlazenError extends Error {
   }
 }
 
+/** An error about a part of a value. */
+abstract class ValueError extends BlazenError {
+  /** Where the part is, e.g. `state.customer.list[0].socket`; empty for a payload or response itself. */
+  readonly path: string;
+  constructor(message: string, path: string, details?: ErrorDetails) {
+    super(message, details);
+    this.path = path;
+  }
+}
+
 /** The workflow, a step or an event class is not well defined (2.6). Code `DEFINITION`. */
 export class DefinitionError extends BlazenError {
   override readonly code = "DEFINITION";
@@ -39,14 +49,8 @@ export class DefinitionError extends BlazenError {
 }
 
 /** A payload that its event class refuses (1.6). Code `EVENT_VALIDATION`. */
-export class EventValidationError extends BlazenError {
+export class EventValidationError extends ValueError {
   override readonly code = "EVENT_VALIDATION";
-  /** Where in the payload, e.g. `a.b[0].c`; empty for the payload itself. */
-  readonly path: string;
-  constructor(message: string, path: string, details?: ErrorDetails) {
-    super(message, details);
-    this.path = path;
-  }
   static {
     this.prototype.name = "EventValidationError";
   }
@@ -163,14 +167,8 @@ export class UnknownRequestError extends BlazenError {
 }
 
 /** A response that the request does not accept: it stays pending (9.2). Code `INVALID_RESPONSE`. */
-export class InvalidResponseError extends BlazenError {
+export class InvalidResponseError extends ValueError {
   override readonly code = "INVALID_RESPONSE";
-  /** Where in the response, e.g. `a.b[0].c`; empty for the response itself. */
-  readonly path: string;
-  constructor(message: string, path: string, details?: ErrorDetails) {
-    super(message, details);
-    this.path = path;
-  }
   static {
     this.prototype.name = "InvalidResponseError";
   }
@@ -185,28 +183,16 @@ export class SnapshotError extends BlazenError {
 }
 
 /** A value that cannot be stored and brought back as it was (6.2). Code `UNSERIALIZABLE`. */
-export class UnserializableError extends BlazenError {
+export class UnserializableError extends ValueError {
   override readonly code = "UNSERIALIZABLE";
-  /** Where it is, e.g. `state.customer.list[0].socket`. */
-  readonly path: string;
-  constructor(message: string, path: string, details?: ErrorDetails) {
-    super(message, details);
-    this.path = path;
-  }
   static {
     this.prototype.name = "UnserializableError";
   }
 }
 
 /** A value that the session's JSON cannot carry faithfully (6.3). Code `SESSION_VALUE`. */
-export class SessionValueError extends BlazenError {
+export class SessionValueError extends ValueError {
   override readonly code = "SESSION_VALUE";
-  /** Where it is, e.g. `session.pool.socket`. */
-  readonly path: string;
-  constructor(message: string, path: string, details?: ErrorDetails) {
-    super(message, details);
-    this.path = path;
-  }
   static {
     this.prototype.name = "SessionValueError";
   }

@@ -30,7 +30,7 @@ export async function restoreRun(run: Run, { keys, others }: Restorable): Promis
   const also = run.onEnd;
   const end = () => {
     ctx.invocation = -1;
-    ctx.own?.end();
+    ctx.end();
   };
   run.onEnd = () => {
     end();

@@ -419,7 +419,7 @@ export class Run {
       attempt.next = undefined;
       attempt.previous = undefined;
       attempt.abort(reason);
-      attempt.own?.end();
+      attempt.end();
       forgetFrames(attempt.own?.reason);
       attempt = next;
     }

@@ -31,7 +31,7 @@ function finishAttempt(attempt: Attempt): boolean {
   const run = attempt.run as Run;
   run.unlink(attempt);
   if (attempt.own !== undefined) {
-    attempt.own.end();
+    attempt.end();
     run.parked?.delete(attempt.invocation);
   }
   if (!run.cancelling) return true;

@@ -5,7 +5,6 @@ import { eventOf, kindOf } from "./emit";
 import { development } from "./environment";
 import { CancelledError } from "./errors";
 import type { Event } from "./event";
-import { memoryOf } from "./memory";
 import type { Run } from "./run";
 import { type Held, type Stream, streamOf } from "./stream";
 
@@ -62,7 +61,7 @@ export class HeldWrites {
   }
   /** The attempt is over: what was not published never is. */
   drop(reason: unknown): void {
-    const error = reason instanceof CancelledError ? reason : ended(this.attempt, "so a write to the stream that waited was dropped", reason);
+    const error = reason instanceof CancelledError ? reason : this.attempt.over("so a write to the stream that waited was dropped", reason);
     // V8 keeps what the frames ran on, the run among it, until the stack is text.
     void error.stack;
     for (const held of this.#writes) {
@@ -77,24 +76,14 @@ export class HeldWrites {
   }
 }
 
-function ended({ stepName, runId }: Attempt, then: string, cause: unknown): CancelledError {
-  return new CancelledError(`Step "${stepName}": this attempt is over, ${then}.`, undefined, {
-    step: stepName,
-    runId,
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
 /** `ctx.writeEventToStream`: publishes at once, or when there is room. */
 export function writeToStream(attempt: Attempt, run: Run, value: unknown): Promise<void> {
-  if (attempt.aborted) throw ended(attempt, "so writeEventToStream does nothing any more", attempt.own?.reason);
+  if (attempt.aborted) throw attempt.over("so writeEventToStream does nothing any more", attempt.own?.reason);
   const known = value !== null && value !== undefined && kindOf(value) !== undefined;
   const event = known ? (value as Event) : eventOf(run.plan, value, `Step "${attempt.stepName}" wrote to the stream`, attempt.stepName);
   if (development) Object.freeze(event);
   const stream = streamOf(run);
   if (stream.write(event)) return DONE;
-  // In a run with a memory an attempt looks what it has to wait for before it settles.
-  memoryOf(run);
   if (attempt.own?.writes === undefined) {
     attempt.hold(new HeldWrites(attempt, stream));
     // A drain does not wait for it.
