@@ -2,7 +2,7 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { node } from "./peers/spawn.mjs";
-import { BINDINGS, ratio, summary } from "./rounds.mjs";
+import { BINDINGS, inTurns, ratio, summary } from "./rounds.mjs";
 import { number, table, times } from "./table.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -14,19 +14,6 @@ export async function live({ rounds, quick, bars, verdicts }) {
     inputs: await inputs(rounds, quick ? 1_000 : 100_000, bars.live, verdicts),
     timers: await timers(rounds, quick ? 1_000 : 100_000, bars.live, verdicts),
   };
-}
-
-/** So many rounds of some cells, in turns. */
-async function inTurns(rounds, cells) {
-  const results = new Map(cells.map(({ id }) => [id, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const { id, run } of round % 2 ? [...cells].reverse() : cells) {
-      const result = await run();
-      if (result.error !== undefined) console.error(`${id}: ${result.error}`);
-      results.get(id).push(result);
-    }
-  }
-  return results;
 }
 
 async function load(rounds, runs, bars, verdicts) {

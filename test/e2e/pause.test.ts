@@ -15,6 +15,7 @@ import {
 } from "blazen";
 import { describe, expect, test } from "vitest";
 import { deferred } from "./deferred";
+import { caught, entries, isSettled, read } from "./support";
 
 class Work extends event("Work")<{ n: number }> {}
 class Done extends event("Done")<{ n: number }> {}
@@ -22,26 +23,6 @@ class Look extends event("Look")<{ n: number }> {}
 class Paid extends event("Paid")<{ id: string }> {}
 
 const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
-const caught = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    (value) => expect.fail(`it resolved with ${String(value)}`),
-    (error) => error,
-  );
-const isSettled = async (promise: Promise<unknown>) => {
-  let settled = false;
-  const set = () => {
-    settled = true;
-  };
-  promise.then(set, set);
-  await turn();
-  return settled;
-};
-type Content = Record<string, unknown> & { run: { invocations: number } };
-const read = (snapshot: Snapshot): Content => JSON.parse(String(snapshot)).entries;
-const entries = (snapshot: Snapshot, section: string) =>
-  Object.entries(read(snapshot))
-    .filter(([key]) => key.startsWith(`${section}/`))
-    .map(([, value]) => value as Record<string, unknown>);
 
 /** One step that waits for a gate, and then writes and stops. */
 function waiter(gate: Promise<unknown>, log: string[] = []) {

@@ -28,10 +28,10 @@ export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 export const read = (snapshot: Snapshot): Record<string, unknown> => JSON.parse(String(snapshot)).entries;
 
 /** Those of one section. */
-export const entries = (snapshot: Snapshot, section: string): unknown[] =>
+export const entries = (snapshot: Snapshot, section: string): Record<string, unknown>[] =>
   Object.entries(read(snapshot))
     .filter(([key]) => key.startsWith(`${section}/`))
-    .map(([, value]) => value);
+    .map(([, value]) => value as Record<string, unknown>);
 
 /** A handler whose end is looked at later: its failure is observed meanwhile. */
 export function observed<H extends { result(): Promise<unknown> }>(handler: H): H {

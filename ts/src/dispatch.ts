@@ -4,11 +4,12 @@ import { failRun } from "./cancel";
 import { kindOf } from "./emit";
 import { afterTurn } from "./environment";
 import type { StopEvent } from "./event";
+import { generate } from "./generate";
 import { CMD_ABORT, CMD_AGAIN, CMD_ASKED, CMD_FAIL, CMD_FINISH, CMD_YIELDED, IN_SETTLE } from "./generated/tables";
 import { limitAttempt } from "./limits";
 import type { Pause } from "./pause";
 import type { Run } from "./run";
-import { FAILED, generate, settle, settleFailed } from "./settle";
+import { FAILED, settle, settleFailed } from "./settle";
 
 /** Milliseconds that a chain of steps may keep the host's event loop waiting (3.6). */
 const SLICE = 4;

@@ -14,9 +14,9 @@ import {
 } from "./errors";
 import { type Event, type EventClass, pathOf } from "./event";
 import { IN_RESPOND } from "./generated/tables";
+import { outputOf, writeKeys } from "./output";
 import type { Pending } from "./requests";
 import type { Run } from "./run";
-import { outputOf, writeKeys } from "./settle";
 
 /**
  * Answers a pending request (9.2): the same answer twice is one, and the first counts.

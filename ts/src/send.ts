@@ -6,9 +6,10 @@ import { checkEmits, eventOf } from "./emit";
 import { StepReturnError, UnhandledEventError } from "./errors";
 import type { Event } from "./event";
 import { IN_EXTERNAL, IN_SEND } from "./generated/tables";
+import { type Output, outputOf, writeId, writeOutput } from "./output";
 import { claimRequestId } from "./requests";
 import type { Run } from "./run";
-import { BAD, type Output, outputOf, settleFailed, writeId, writeOutput } from "./settle";
+import { BAD, settleFailed } from "./settle";
 
 export function sendFromStep(attempt: Attempt, run: Run, value: unknown, id: string | undefined): Promise<void> {
   const { step } = attempt;

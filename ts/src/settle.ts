@@ -1,16 +1,16 @@
 import type { Attempt } from "./attempt";
 import { emitAndSettle, exchange, frame, full, NONE } from "./buffer";
 import { InputRequestEvent } from "./built-in";
-import { commitPoint, commitWrites, DONE } from "./commit";
-import { dispatch, hostsTurn } from "./dispatch";
-import { checkEmits, eventOf, joinKey, kindOf, typeIdOf } from "./emit";
+import { commitWrites } from "./commit";
+import { dispatch } from "./dispatch";
+import { checkEmits, eventOf, kindOf } from "./emit";
 import { development } from "./environment";
 import { StepReturnError } from "./errors";
 import type { Event } from "./event";
-import { IN_COMMIT, IN_EMIT, IN_EXTERNAL, IN_FAN, IN_ID, IN_KEY, IN_SETTLE } from "./generated/tables";
-import { Numbers } from "./numbers";
+import { IN_EMIT, IN_FAN, IN_SETTLE } from "./generated/tables";
 import { forgetOnce } from "./once";
-import { claimRequestId, requestsOf } from "./requests";
+import { type Output, outputOf, writeOutput } from "./output";
+import { claimRequestId } from "./requests";
 import { type Retry, writeChance } from "./retry";
 import { type Run, Thrown } from "./run";
 
@@ -21,9 +21,6 @@ export const FAILED = 1;
 const FAILED_FOR_GOOD = 3;
 /** Not an event, or not of `emits`: never retried. */
 export const BAD = 2;
-
-/** Of a Commit frame: it is a generator's yield. */
-const YIELD = 1;
 
 /** True if what an attempt does still matters; it is over afterwards. */
 function finishAttempt(attempt: Attempt): boolean {
@@ -217,96 +214,4 @@ function retryVerdict({ retryOn }: Retry, error: unknown): { error: unknown; out
   } catch (thrown) {
     return { error: thrown, outcome: FAILED_FOR_GOOD };
   }
-}
-
-/** Each yielded event is emitted at once; the invocation's fan-out is open until the generator ends (2.1, 2.5). */
-export async function generate(attempt: Attempt, run: Run, generator: AsyncIterable<unknown>): Promise<void> {
-  const { step } = attempt;
-  let begun = false;
-  let committed = attempt.yields;
-  try {
-    for await (const value of generator) {
-      if (attempt.invocation < 0 || attempt.aborted || attempt.own?.expired || run.cancelling) break;
-      // An earlier attempt has committed it.
-      if (committed > 0) {
-        committed--;
-        attempt.own?.state?.drop();
-        continue;
-      }
-      const event = eventOf(run.plan, value, `Step "${step.name}" yielded`, step.name);
-      checkEmits(step, event, "yielded");
-      claimRequestId(run, event, attempt);
-      const output = outputOf(run, event);
-      run.observers?.emitted(attempt, event);
-      const first = !begun;
-      begun = true;
-      if (run.memory === undefined && run.pause === undefined) emitYielded(attempt, run, output, first);
-      else {
-        const point = commitPoint(attempt, () => emitYielded(attempt, run, output, first));
-        if (point !== DONE) await point;
-      }
-      dispatch(run);
-      // A collect had enough of its fan-out: what it would yield is dropped.
-      if (attempt.aborted) break;
-      const turn = hostsTurn();
-      if (turn !== undefined) await turn;
-    }
-  } catch (error) {
-    if (attempt.own?.expired) return;
-    settleFailed(attempt, error, error instanceof StepReturnError && error.step === step.name ? BAD : FAILED);
-    return dispatch(run);
-  }
-  if (attempt.own?.expired) return;
-  // One that yielded nothing opens its fan-out all the same.
-  settle(attempt, begun ? undefined : []);
-  dispatch(run);
-}
-
-function emitYielded(attempt: Attempt, run: Run, output: Output, first: boolean): void {
-  if (attempt.invocation < 0) return;
-  if (first) frame(IN_FAN, attempt.invocation, 0, 0);
-  writeOutput(run, output, IN_EMIT, attempt.invocation);
-  frame(IN_COMMIT, attempt.invocation, YIELD, 0);
-  exchange(run);
-}
-
-/** An event on its way out, with all that user code had to say about it: frames are written without calling any. */
-export interface Output {
-  readonly event: Event;
-  readonly type: number;
-  /** For each keyed join that takes it. */
-  readonly keys: readonly { readonly step: number; readonly key: number; readonly error: unknown }[] | undefined;
-}
-
-export function outputOf(run: Run, event: Event): Output {
-  const { plan } = run;
-  if (development) Object.freeze(event);
-  const type = typeIdOf(plan, event);
-  const keys = plan.keyed[type]?.map(({ step, by }) => {
-    const outcome = joinKey(plan.steps[step]!.name, by, event);
-    if ("error" in outcome) return { step, key: NONE, error: outcome.error };
-    run.joinKeys ??= new Numbers();
-    return { step, key: run.joinKeys.of(outcome.key), error: undefined };
-  });
-  return { event, type, keys };
-}
-
-/** Writes an event's frame, `a` being an Emit's or Send's invocation; and before it those of its keys. */
-export function writeOutput(run: Run, output: Output, tag: number, invocation: number): void {
-  writeKeys(run, output);
-  const { event, type } = output;
-  if (event.type === InputRequestEvent.type) requestsOf(run).emitted((event as InputRequestEvent).id);
-  if (tag === IN_EXTERNAL) frame(tag, type, run.put(event), NONE);
-  else frame(tag, invocation, type, run.put(event));
-}
-
-export function writeKeys(run: Run, { keys }: Output): void {
-  if (keys !== undefined) for (const { step, key, error } of keys) frame(IN_KEY, step, key, key === NONE ? run.put(new Thrown(error)) : NONE);
-}
-
-/** Writes the frame of an event's id, if it has one. */
-export function writeId(run: Run, id: string | undefined): void {
-  if (id === undefined) return;
-  run.ids ??= new Numbers();
-  frame(IN_ID, run.ids.of(id), 0, 0);
 }
