@@ -1,8 +1,9 @@
-// npm run bench -- [--quick] [--rounds 7] [--growth] [--memory] [--sizes] [--snapshots] [--streams] [--live] [--check]. See bench/README.md.
+// npm run bench. See bench/README.md.
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { growth, printGrowth } from "./growth.mjs";
 import { live, printLive } from "./live.mjs";
 import { memory, printMemory } from "./memory.mjs";
@@ -13,37 +14,30 @@ import { Verdicts } from "./table.mjs";
 import { printWorkloads, workloads } from "./workloads.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const flag = (name) => process.argv.includes(`--${name}`);
-const option = (name, fallback) => (flag(name) ? Number(process.argv[process.argv.indexOf(`--${name}`) + 1]) : fallback);
 
-const quick = flag("quick");
+/** In the order they are run; `rounds` unless asked otherwise, `first`: also without being asked for. */
+const SECTIONS = {
+  workloads: { measure: workloads, print: printWorkloads, rounds: 7, first: true },
+  growth: { measure: growth, print: printGrowth, rounds: 5 },
+  snapshots: { measure: snapshots, print: printSnapshots, rounds: 5, first: true },
+  live: { measure: live, print: printLive, rounds: 5, first: true },
+  streams: { measure: streams, print: printStreams, rounds: 7, first: true },
+  memory: { measure: memory, print: printMemory },
+  sizes: { measure: sizes, print: printSizes, first: true },
+};
+
+const { quick, check, rounds, ...named } = options();
+const asked = Object.entries(SECTIONS).filter(([name, { first }]) => (Object.keys(named).length === 0 ? first : named[name]));
 const bars = JSON.parse(fs.readFileSync(path.join(here, "bars.json"), "utf8"));
 const verdicts = new Verdicts();
-const asked = ["growth", "memory", "sizes", "snapshots", "streams", "live"].filter(flag);
 const began = Date.now();
 const found = {};
 const printed = [];
-
-async function section(name, measured, print) {
-  found[name] = { ...machine(), figures: measured };
-  printed.push(print(measured, bars));
+for (const [name, section] of asked) {
+  const figures = await section.measure({ rounds: rounds ?? (quick ? 1 : section.rounds), quick, bars, verdicts });
+  found[name] = { ...machine(), figures };
+  printed.push(section.print(figures, bars));
 }
-
-if (asked.length === 0) {
-  await section("workloads", await workloads({ rounds: option("rounds", quick ? 1 : 7), quick, bars, verdicts }), printWorkloads);
-}
-if (asked.includes("growth")) await section("growth", await growth({ rounds: option("rounds", quick ? 1 : 5), quick, bars, verdicts }), printGrowth);
-if (asked.includes("snapshots") || asked.length === 0) {
-  await section("snapshots", await snapshots({ rounds: option("rounds", quick ? 1 : 5), quick, bars, verdicts }), printSnapshots);
-}
-if (asked.includes("live") || asked.length === 0) {
-  await section("live", await live({ rounds: option("rounds", quick ? 1 : 5), quick, bars, verdicts }), printLive);
-}
-if (asked.includes("streams") || asked.length === 0) {
-  await section("streams", await streams({ rounds: option("rounds", quick ? 1 : 7), quick, bars, verdicts }), printStreams);
-}
-if (asked.includes("memory")) await section("memory", await memory({ bars, verdicts }), printMemory);
-if (asked.includes("sizes") || asked.length === 0) await section("sizes", await sizes({ bars, verdicts }), printSizes);
 
 console.log(`\n${printed.join("\n\n")}\n`);
 const { node, cpu, cores } = machine();
@@ -60,8 +54,25 @@ if (!quick) {
   fs.writeFileSync(file, `${JSON.stringify({ ...before, ...found }, null, 1)}\n`);
   console.log(`Written: bench/results.json (${Object.keys(found).join(", ")}).`);
 }
-process.exit(verdicts.wrong.length > 0 || (flag("check") && verdicts.over.length > 0) ? 1 : 0);
+process.exit(verdicts.wrong.length > 0 || (check && verdicts.over.length > 0) ? 1 : 0);
 
 function machine() {
   return { date: new Date().toISOString(), node: process.version, cpu: os.cpus()[0].model, cores: os.cpus().length };
+}
+
+function options() {
+  const flags = Object.fromEntries(["quick", "check", ...Object.keys(SECTIONS)].map((name) => [name, { type: "boolean" }]));
+  try {
+    const { values } = parseArgs({ options: { ...flags, rounds: { type: "string" } } });
+    if (values.rounds === undefined) return values;
+    if (!/^[1-9]\d{0,3}$/.test(values.rounds)) throw new TypeError(`--rounds takes a number of rounds, not "${values.rounds}".`);
+    return { ...values, rounds: Number(values.rounds) };
+  } catch (error) {
+    console.error(
+      `bench: ${error.message}\nOptions: ${Object.keys(flags)
+        .map((name) => `--${name}`)
+        .join(" ")} --rounds N (bench/README.md)`,
+    );
+    process.exit(2);
+  }
 }
