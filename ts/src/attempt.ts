@@ -3,7 +3,9 @@ import { commitNow } from "./commit";
 import type { Context } from "./context";
 import { CancelledError, DefinitionError, UnserializableError } from "./errors";
 import type { Event } from "./event";
+import type { Flow } from "./flow";
 import { type MemoryOptions, memoryOf, type RunMemory } from "./memory";
+import type { Nested } from "./nest";
 import { once } from "./once";
 import type { PlanStep } from "./plan";
 import type { RequestOptions } from "./requests";
@@ -38,6 +40,10 @@ class Own {
   limit: Stopwatch | undefined = undefined;
   /** Its writes to the stream that wait for room. */
   writes: HeldWrites | undefined = undefined;
+  /** How many answers it awaits. */
+  asking = 0;
+  /** Called when it settles though its child run is over. */
+  late: (() => void) | undefined = undefined;
 }
 
 /** One try of an invocation: the context that its step holds, and what the loop knows of it. */
@@ -49,10 +55,12 @@ export class Attempt implements Context {
   /** Events that a generator's earlier attempts have yielded and committed. */
   yields = 0;
   own: Own | undefined = undefined;
+  /** The child runs that it has opened, where its step does that. */
+  nested: Nested | undefined = undefined;
 
   constructor(
-    /** Its run; for one that outlives its run only what names it, so that the run can leave memory (5.5). */
-    public run: Run | Named,
+    /** The run or child run that it is part of; for one that outlives it only what names it, so that the run can leave memory (5.5). */
+    public flow: Flow | Named,
     /** The core's number while the attempt can still settle, else -1. */
     public invocation: number,
     readonly step: PlanStep,
@@ -60,11 +68,15 @@ export class Attempt implements Context {
     public seq: number,
   ) {}
 
+  /** The run; only while the attempt is part of one. */
+  get run(): Run {
+    return (this.flow as Flow).run;
+  }
   get runId(): string {
-    return this.run.runId;
+    return this.flow.runId;
   }
   get workflowName(): string {
-    return this.run.workflowName;
+    return this.flow.workflowName;
   }
   get stepName(): string {
     return this.step.name;
@@ -115,7 +127,7 @@ export class Attempt implements Context {
   }
 
   #leaveSession(key: string): void {
-    if (this.run.memory?.session !== undefined) this.session.delete(key);
+    if (this.flow.memory?.session !== undefined) this.session.delete(key);
   }
 
   sendEvent(event: Event, options?: { id?: string }): Promise<void> {
@@ -128,7 +140,7 @@ export class Attempt implements Context {
     return writeToStream(this, this.alive("writeEventToStream"), event);
   }
   once<T>(key: string, effect: () => T | Promise<T>): Promise<T> {
-    const run = this.alive("once");
+    this.alive("once");
     const refuse = (why: string): never => {
       throw new DefinitionError(`Step "${this.stepName}", ctx.once: ${why}`, { step: this.stepName, runId: this.runId });
     };
@@ -136,7 +148,7 @@ export class Attempt implements Context {
     if (typeof effect !== "function") return refuse(`the second argument is the function of the effect, not ${describe(effect)}.`);
     // Nobody gets the result of an effect whose fan-out is over.
     if (this.aborted) return Promise.reject(this.own!.reason);
-    return once(memoryOf(run), this, key, effect) as Promise<T>;
+    return once(memoryOf(this.flow as Flow), this, key, effect) as Promise<T>;
   }
 
   /**
@@ -145,13 +157,13 @@ export class Attempt implements Context {
    * @throws CancelledError when the attempt is over (4.6)
    */
   alive(method: string): Run {
-    const run = this.run as Run;
+    const { run } = this;
     if (this.invocation >= 0 && !run.cancelling && this.own?.expired !== true) {
       if (this.seq < 0 && BY_STEPS.has(method))
         throw new DefinitionError(`Only a step may use ctx.${method}: what restore writes is committed when all instances are restored.`, {
           runId: this.runId,
         });
-      if (run.memory?.committing === true)
+      if (this.flow.memory?.committing === true)
         throw new DefinitionError(`Step "${this.stepName}": a function given to ctx.state.update must be pure, so it may not use ${method}.`, {
           step: this.stepName,
           runId: this.runId,
@@ -176,7 +188,7 @@ export class Attempt implements Context {
   /** Its fan-out is over: so from now on, though its step is told later. Runs no user code. */
   withdraw(): void {
     this.#drop(
-      new CancelledError(`Workflow "${this.workflowName}": the fan-out of step "${this.stepName}" is over.`, undefined, {
+      new CancelledError(`${this.flow.title}: the fan-out of step "${this.stepName}" is over.`, undefined, {
         runId: this.runId,
         step: this.stepName,
       }),
@@ -212,9 +224,9 @@ export class Attempt implements Context {
     if (own === undefined) return;
     own.state?.end();
     own.session?.release();
-    own.limit?.stop();
     own.waits?.end(() => own.reason ?? this.over("so it waits for nothing any more"));
     own.writes?.drop(undefined);
+    own.limit?.stop();
   }
 
   waits(run: Run): Waits {
@@ -233,10 +245,25 @@ export class Attempt implements Context {
   unpark(): void {
     const own = this.#own;
     own.parked--;
-    if (own.parked === 0 && this.invocation >= 0 && (this.run as Run).pause?.taken !== true) own.limit?.start();
+    if (own.parked === 0 && this.invocation >= 0 && this.run.pause?.taken !== true) own.limit?.start();
   }
   limit(watch: Stopwatch): void {
     this.#own.limit = watch;
+  }
+  /** It awaits an answer, or has got it: the time of a limited child run stands still if it does nothing else. */
+  ask(more: number): void {
+    const own = this.#own;
+    const before = own.asking;
+    own.asking += more;
+    if (this.invocation < 0 || (before > 0 && own.asking > 0)) return;
+    if (before === 0) (this.flow as Flow).leave();
+    else (this.flow as Flow).enter();
+  }
+  get asks(): boolean {
+    return this.own !== undefined && this.own.asking > 0;
+  }
+  onLateSettle(call: () => void): void {
+    this.#own.late = call;
   }
   /** Its writes to the stream that wait for room. */
   hold(writes: HeldWrites | undefined): void {
@@ -281,19 +308,21 @@ function isBlazenState(value: unknown): boolean {
   return typeof value === "object" && value !== null && isStateClass(value.constructor);
 }
 
-/** What is left of a run for a step that never settled: it keeps neither the run nor its memory. */
+/** What is left of a run or child run for a step that never settled: it keeps neither the run nor its memory. */
 export class Named {
   readonly runId: string;
   readonly workflowName: string;
+  readonly title: string;
   readonly memoryOptions: MemoryOptions;
   readonly #memory: WeakRef<RunMemory> | undefined;
 
-  constructor(run: Run) {
-    const { memory } = run;
-    this.runId = run.runId;
-    this.workflowName = run.workflowName;
+  constructor(flow: Flow) {
+    const { memory } = flow;
+    this.runId = flow.runId;
+    this.workflowName = flow.workflowName;
+    this.title = flow.title;
     // Without the memory nothing is known of the state.
-    this.memoryOptions = memory === undefined ? run.memoryOptions : { ...run.memoryOptions, initial: new Map() };
+    this.memoryOptions = memory === undefined ? flow.memoryOptions : { ...flow.memoryOptions, initial: new Map() };
     this.#memory = memory === undefined ? undefined : new WeakRef(memory);
   }
 

@@ -23,14 +23,13 @@ import { describe, isPlainObject, isWellFormed } from "./values";
  * @throws DefinitionError for bad options, EventValidationError for an input with a field `type`, SessionValueError
  */
 export function begin(plan: Plan, input: unknown, options: RunOptions | undefined): Run {
-  if (options !== undefined) checkOptions(plan.name, options);
-  const Start = plan.classes[0] as unknown as new (payload: unknown) => Event;
-  return startRun(plan, new Start(input), options);
+  if (options !== undefined) checkOptions(plan.title, options);
+  return startRun(plan, plan.begin(input), options);
 }
 
-export function checkOptions(workflow: string, options: unknown): void {
+export function checkOptions(title: string, options: unknown): void {
   const refuse = (why: string): never => {
-    throw new DefinitionError(`Workflow "${workflow}": ${why}`);
+    throw new DefinitionError(`${title}: ${why}`);
   };
   if (!isPlainObject(options)) return refuse(`the options of a run are an object, not ${describe(options)}.`);
   const { runId, signal, session, clock, streamRetention, overflow, ...unknown } = options;

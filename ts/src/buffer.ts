@@ -13,6 +13,8 @@ const ROOM = 4000;
 export const NONE = -1;
 /** Not the core's: the loop settles an invocation that nobody runs. */
 export const CMD_SETTLED = 1000;
+/** Likewise: steps of child runs that are over have to be told. */
+export const CMD_TELL = 1001;
 /** The handle of a run that the core has ended: what its last steps still give is dropped. */
 export const GONE = -2;
 
@@ -108,6 +110,14 @@ export function close(binding: Binding, run: number): void {
   core.exchange();
 }
 
+/** What a step is called for: the payload of a slot, or the set that the Args before have given. */
+export function inputOf(run: Run, slot: number): unknown {
+  if (slot >= 0) return run.payload(slot);
+  const { set } = run;
+  run.set = undefined;
+  return set ?? [];
+}
+
 /** Hands the written frames to the core and keeps the commands it answers with. Runs no user code. */
 export function exchange(run: Run): void {
   if (run.handle === GONE) {
@@ -136,21 +146,16 @@ export function exchange(run: Run): void {
     const tag = view[at]!;
     if (tag === CMD_RELEASE) run.release(view[at + 1]!);
     else if (tag === CMD_INVOKE) {
-      const slot = view[at + 3]!;
-      if (slot >= 0) run.push(view[at + 1]!, view[at + 2]!, run.payload(slot));
-      else {
-        run.push(view[at + 1]!, view[at + 2]!, run.set ?? []);
-        run.set = undefined;
-      }
+      run.push(view[at + 1]!, view[at + 2]!, inputOf(run, view[at + 3]!), run);
     } else if (tag === CMD_ARG) {
       run.set ??= [];
       run.set.push(run.payload(view[at + 1]!));
-    } else if (tag === CMD_AGAIN) run.push(-tag, view[at + 3]!, view[at + 1]! * 2 ** 32 + (view[at + 2]! >>> 0));
-    else if (tag === CMD_YIELDED) run.push(-tag, view[at + 1]!, undefined);
+    } else if (tag === CMD_AGAIN) run.push(-tag, view[at + 3]!, view[at + 1]! * 2 ** 32 + (view[at + 2]! >>> 0), run);
+    else if (tag === CMD_YIELDED) run.push(-tag, view[at + 1]!, undefined, run);
     else if (tag === CMD_WAITING) wait(run);
     else if (tag === CMD_FINISH) {
       run.handle = GONE;
-      run.push(-tag, view[at + 1]!, undefined);
+      run.push(-tag, view[at + 1]!, undefined, run);
     } else rare(run, tag, view[at + 1]!, view[at + 2]!, view[at + 3]!);
   }
 }

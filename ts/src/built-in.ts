@@ -48,7 +48,14 @@ export class InputRequestEvent<Answer extends EventClass = typeof InputResponseE
   /** @throws DefinitionError for a prompt or id that is no text, or an `answer` that is no event class */
   constructor(payload: { prompt: string; metadata?: unknown; answer?: Answer; id?: string }) {
     super(checkedRequest(payload));
+    if (payload.id === undefined) unnamed.add(this);
   }
+}
+
+/** Requests whose author gave no id: theirs are unique anyway. */
+const unnamed = new WeakSet<object>();
+export function hasRandomId(request: object): boolean {
+  return unnamed.has(request);
 }
 
 function checkedRequest(payload: unknown): object {
@@ -92,4 +99,29 @@ export class StepFailedEvent extends FailedBase {
   }
 }
 
-for (const made of [InputRequestEvent, InputResponseEvent, StepFailedEvent]) registerBuiltIn(made as unknown as EventClass);
+const ProgressBase = eventClass("blazen::ProgressEvent") as unknown as {
+  new (payload: object): Event<"blazen::ProgressEvent">;
+};
+
+/**
+ * On the stream of a pipeline when a stage starts and ends, also a skipped one (11.4).
+ *
+ * @example
+ * for await (const { event } of handler.stream()) if (event instanceof ProgressEvent) console.log(event.stage, `${event.percent} %`);
+ */
+export class ProgressEvent extends ProgressBase {
+  declare static readonly type: "blazen::ProgressEvent";
+  declare readonly type: "blazen::ProgressEvent";
+  declare readonly stage: string;
+  /** Its place, from 0. */
+  declare readonly index: number;
+  /** How many stages there are. */
+  declare readonly total: number;
+  /** Of the stages that have ended, 0 to 100. */
+  declare readonly percent: number;
+  constructor(payload: { stage: string; index: number; total: number; percent: number }) {
+    super(payload);
+  }
+}
+
+for (const made of [InputRequestEvent, InputResponseEvent, StepFailedEvent, ProgressEvent]) registerBuiltIn(made as unknown as EventClass);

@@ -12,7 +12,7 @@ export function cancelRun(run: Run, reason: unknown, grace: number): Promise<Can
 /** `handler.cancel`. */
 export async function cancelByHandler(run: Run, reason: unknown, options: unknown = {}): Promise<CancelReport> {
   const refuse = (why: string): never => {
-    throw new DefinitionError(`Workflow "${run.workflowName}", handler.cancel: ${why}`, { runId: run.runId });
+    throw new DefinitionError(`${run.title}, handler.cancel: ${why}`, { runId: run.runId });
   };
   if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
   const { grace = 1000 } = options;

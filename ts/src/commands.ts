@@ -1,17 +1,22 @@
-import { CMD_SETTLED, GONE, timeOf } from "./buffer";
+import { CMD_SETTLED, GONE, inputOf, timeOf } from "./buffer";
 import { type InputRequestEvent, type InputResponseEvent, StepFailedEvent } from "./built-in";
+import { detach } from "./child-end";
 import { development } from "./environment";
-import type { Event } from "./event";
+import type { Event, StopEvent } from "./event";
 import { failure } from "./failure";
+import type { ChildOutcome, ChildRun, Flow } from "./flow";
 import {
   CMD_ABORT,
   CMD_ALARM,
   CMD_ANSWERED,
   CMD_ASKED,
   CMD_DELAYED,
+  CMD_ENDED,
   CMD_EXPIRED,
   CMD_FAIL,
   CMD_FAILED,
+  CMD_INVOKE,
+  CMD_OPENED,
   CMD_PUBLISH,
   CMD_ROUTED,
   CMD_WITHDRAWN,
@@ -28,34 +33,58 @@ import { answered, expired, tick, woken } from "./waits";
 const RUNNING = 0;
 const STORED = 1;
 
-/** Commands that most runs never get. Runs no user code. */
-export function rare(run: Run, tag: number, a: number, b: number, c: number): void {
+/** A command has its tag in the lower bits, and above them the number of the flow that it is about. */
+const FLOW = 8;
+const TAG = 2 ** FLOW - 1;
+
+/** Commands that most runs never get, and all that are about child runs. Runs no user code. */
+export function rare(run: Run, word: number, a: number, b: number, c: number): void {
+  const tag = word & TAG;
+  const number = word >> FLOW;
+  const flow: Flow = number === 0 ? run : run.children![number]!;
   switch (tag) {
+    case CMD_INVOKE:
+      return run.push(a, b, inputOf(run, c), flow);
     case CMD_FAIL:
+      if (number !== 0)
+        return ended(run, flow as ChildRun, { status: "rejected", reason: failure(flow, run.plan.binding, a, b, c) });
       run.handle = GONE;
       // On Cancel the core answers that it has: there is no more to do.
       if (a !== ERR_CANCELLED) run.push(-tag, 0, failure(run, run.plan.binding, a, b, c));
       return;
     case CMD_ABORT:
       // At once, so that it commits nothing any more; its step is told in turn.
-      if (b === RUNNING) run.push(-tag, a, run.withdraw(a));
+      if (b === RUNNING) run.push(-tag, a, run.withdraw(a, flow));
       // It was aborted when the run was stored: nothing of it runs here.
       else if (b === STORED) run.push(-CMD_SETTLED, a, undefined);
-      else run.delayed?.delete(a);
+      else {
+        run.delayed?.get(a)?.flow.leave();
+        run.delayed?.delete(a);
+      }
       return;
+    case CMD_OPENED: {
+      const child = run.opening!;
+      child.number = a;
+      run.children ??= [];
+      run.children[a] = child;
+      return;
+    }
+    case CMD_ENDED:
+      return ended(run, run.children![a]!, { status: "fulfilled", value: (run.payload(b) as StopEvent).result });
     case CMD_ALARM:
       return setAlarm(run, a < 0 ? undefined : timeOf(a, b));
     case CMD_WOKEN:
       return woken(run, a, b);
     case CMD_DELAYED:
       run.delayed ??= new Map();
-      run.delayed.set(a, b);
+      run.delayed.set(a, { flow: flow, name: flow.plan.steps[b]!.name });
+      flow.enter();
       return;
     case CMD_FAILED:
-      return failed(run, a, b, c);
+      return failed(flow, a, b, c);
     case CMD_ASKED: {
-      const refusal = asked(run, a, b, run.payload(c) as InputRequestEvent);
-      if (refusal !== undefined) run.push(-tag, 0, refusal);
+      const refusal = asked(flow, a, b, run.payload(c) as InputRequestEvent);
+      if (refusal !== undefined) run.push(-tag, 0, refusal, flow);
       return;
     }
     case CMD_ANSWERED:
@@ -69,13 +98,21 @@ export function rare(run: Run, tag: number, a: number, b: number, c: number): vo
       run.observers?.routed(run.payload(a) as Event);
       return;
     case CMD_PUBLISH:
-      publishOwn(run, run.payload(a) as Event);
+      publishOwn(flow, run.payload(a) as Event);
   }
 }
 
+/** A child run has ended. */
+function ended(run: Run, child: ChildRun, outcome: ChildOutcome): void {
+  child.outcome = outcome;
+  void detach(run, child);
+  run.push(-CMD_ENDED, 0, undefined, child);
+}
+
 /** A step has failed for good, and another is told: the event stands in the slot of the error. */
-function failed(run: Run, slot: number, stepId: number, attempts: number): void {
-  const step = run.plan.steps[stepId]!;
+function failed(flow: Flow, slot: number, stepId: number, attempts: number): void {
+  const { run } = flow;
+  const step = flow.plan.steps[stepId]!;
   const set = run.set as Event[];
   run.set = undefined;
   const { error } = run.payload(slot) as Thrown;

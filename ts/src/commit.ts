@@ -3,6 +3,7 @@ import { exchange, frame } from "./buffer";
 import type { Encoded } from "./codec";
 import { soon } from "./dispatch";
 import { DefinitionError } from "./errors";
+import type { Flow } from "./flow";
 import { IN_COMMIT } from "./generated/tables";
 import { memoryOf } from "./memory";
 import { writeId } from "./output";
@@ -24,7 +25,7 @@ export const DONE = Promise.resolve();
  *   nothing is committed
  */
 export function commitWrites(attempt: Attempt, publish: () => void, id?: string): Promise<void> | undefined {
-  return commitBatch(attempt, attempt.run as Run, publish, id, attempt.own?.state?.take(), undefined);
+  return commitBatch(attempt, attempt.run, publish, id, attempt.own?.state?.take(), undefined);
 }
 
 /** @param saved what the batch's commit has saved so far */
@@ -41,21 +42,21 @@ function commitBatch(
   // The snapshot is taken: this is taken up when the run goes on (7.1).
   if (pause?.taken) {
     // A run with a memory looks whether commit points are waiting before an attempt settles.
-    memoryOf(run);
+    memoryOf(attempt.flow as Flow);
     state?.wait(batch);
     return pause.over.then(() => commitBatch(attempt, run, publish, id, batch, saved));
   }
-  const dropped = attempt.invocation < 0 || attempt.aborted || (id !== undefined && run.ids?.has(id) === true);
+  const dropped = attempt.invocation < 0 || attempt.aborted || (id !== undefined && (attempt.flow as Flow).ids?.has(id) === true);
   if (batch !== undefined && dropped) {
     state!.done(batch);
-    for (const one of saved ?? []) remove(one, run.runId);
+    for (const one of saved ?? []) remove(one, attempt.runId);
   } else if (batch !== undefined) {
-    const states = run.memoryOptions.types.hasStates;
+    const states = attempt.flow.memoryOptions.types.hasStates;
     let changes: ReadonlyMap<string, Encoded | undefined>;
     try {
       changes = state!.changes(batch);
     } catch (error) {
-      for (const one of saved ?? []) remove(one, run.runId);
+      for (const one of saved ?? []) remove(one, attempt.runId);
       throw error;
     }
     // The functions of updates are the user's: they may have ended the attempt.
@@ -67,9 +68,9 @@ function commitBatch(
           state!.wait(batch);
           return saving.then(() => commitBatch(attempt, run, publish, id, batch, all));
         }
-        const replaced = [...replacedBy(changes, run.memory!), ...unused(all, changes)];
+        const replaced = [...replacedBy(changes, attempt.flow.memory!), ...unused(all, changes)];
         state!.apply(changes, batch);
-        for (const one of replaced) remove(one, run.runId);
+        for (const one of replaced) remove(one, attempt.runId);
       } else state!.apply(changes, batch);
     }
   }
@@ -84,7 +85,7 @@ export function commitPoint(attempt: Attempt, publish: () => void, id?: string):
   const before = attempt.own?.pending;
   let point: Promise<void> | undefined;
   if (before !== undefined) {
-    const run = attempt.run as Run;
+    const { run } = attempt;
     const batch = attempt.own?.state?.take();
     // What the step writes from now on is none of this commit's.
     attempt.own?.state?.wait(batch);
@@ -104,10 +105,10 @@ export function commitPoint(attempt: Attempt, publish: () => void, id?: string):
 /** `ctx.commit`: a commit point without an event. */
 export function commitNow(attempt: Attempt, run: Run, id: string | undefined): Promise<void> {
   checkId(id, `Step "${attempt.stepName}", ctx.commit`);
-  if (drops(attempt, run, id)) return DONE;
+  if (drops(attempt, id)) return DONE;
   const publish = () => {
     if (attempt.invocation < 0) return;
-    writeId(run, id);
+    writeId(attempt.flow as Flow, id);
     frame(IN_COMMIT, attempt.invocation, 0, 0);
     exchange(run);
     soon(run);
@@ -116,8 +117,8 @@ export function commitNow(attempt: Attempt, run: Run, id: string | undefined): P
 }
 
 /** True for a commit point that changes nothing: the run knows its id, or the attempt's fan-out is over. Its writes are dropped. */
-export function drops(attempt: Attempt, run: Run, id: string | undefined): boolean {
-  if (!attempt.aborted && (id === undefined || run.ids?.has(id) !== true)) return false;
+export function drops(attempt: Attempt, id: string | undefined): boolean {
+  if (!attempt.aborted && (id === undefined || (attempt.flow as Flow).ids?.has(id) !== true)) return false;
   attempt.own?.state?.drop();
   return true;
 }

@@ -112,7 +112,7 @@ export class Cursor implements Listed<Cursor> {
     this.leave();
     return Promise.reject(
       new StreamOverflowError(
-        `Workflow "${run.workflowName}": a reader of the stream has lost ${this.#dropped} items, as ${retention} are kept. Read faster, raise "streamRetention", or let "overflow" be "block" or "drop-oldest".`,
+        `${run.title}: a reader of the stream has lost ${this.#dropped} items, as ${retention} are kept. Read faster, raise "streamRetention", or let "overflow" be "block" or "drop-oldest".`,
         { runId: run.runId },
       ),
     );

@@ -1,11 +1,14 @@
 import { Attempt } from "./attempt";
-import { CMD_SETTLED, exchange, frame, NONE } from "./buffer";
+import { CMD_SETTLED, CMD_TELL, exchange, frame, NONE } from "./buffer";
 import { failRun } from "./cancel";
+import { tellEnded } from "./child-end";
+import { callNest, childEnded, failChild } from "./children";
 import { kindOf } from "./emit";
 import { afterTurn } from "./environment";
-import type { StopEvent } from "./event";
+import type { Event, StopEvent } from "./event";
+import { attemptsOf, type ChildRun, type Flow, flowsOf } from "./flow";
 import { generate } from "./generate";
-import { CMD_ABORT, CMD_AGAIN, CMD_ASKED, CMD_FAIL, CMD_FINISH, CMD_YIELDED, IN_SETTLE } from "./generated/tables";
+import { CMD_ABORT, CMD_AGAIN, CMD_ASKED, CMD_ENDED, CMD_FAIL, CMD_FINISH, CMD_YIELDED, IN_SETTLE } from "./generated/tables";
 import { limitAttempt } from "./limits";
 import type { Pause } from "./pause";
 import type { Run } from "./run";
@@ -61,10 +64,12 @@ function drainOne(run: Run, unchecked: number): boolean {
     let invocation: number;
     let step: number;
     let input: unknown;
+    let flow: Flow;
     if (run.next !== -1) {
       invocation = run.next;
       step = run.nextStep;
       input = run.nextInput;
+      flow = run.nextFlow;
       run.next = -1;
       run.nextInput = undefined;
     } else if (run.head < run.tail) {
@@ -73,8 +78,10 @@ function drainOne(run: Run, unchecked: number): boolean {
       invocation = queue[head] as number;
       step = queue[head + 1] as number;
       input = queue[head + 2];
+      flow = queue[head + 3] as Flow;
       queue[head + 2] = undefined;
-      run.head = head + 3;
+      queue[head + 3] = undefined;
+      run.head = head + 4;
       if (run.head === run.tail) {
         run.head = 0;
         run.tail = 0;
@@ -84,8 +91,8 @@ function drainOne(run: Run, unchecked: number): boolean {
       exchange(run);
       continue;
     } else return true;
-    if (invocation >= 0) call(run, invocation, step, input);
-    else control(run, -invocation, step, input);
+    if (invocation >= 0) call(run, flow, invocation, step, input);
+    else control(run, flow, -invocation, step, input);
     if (--untilClock <= 0 && --unchecked < 0 && sliceOver()) {
       later(run);
       yieldTurn();
@@ -97,23 +104,23 @@ function drainOne(run: Run, unchecked: number): boolean {
 /** Calls nothing; but what was said about the run and its running steps takes effect. */
 function drainPaused(run: Run, pause: Pause): true {
   while (run.next !== -1 && !waits(run.next)) {
-    const { next, nextStep, nextInput } = run;
+    const { next, nextStep, nextInput, nextFlow } = run;
     run.next = -1;
     run.nextInput = undefined;
-    control(run, -next, nextStep, nextInput);
+    control(run, nextFlow, -next, nextStep, nextInput);
     if (run.over || run.cancelling) return true;
   }
   // What comes meanwhile comes behind, so that the order stays.
   let kept = Math.max(pause.sifted, run.head);
-  for (let at = kept; at < run.tail; at += 3) {
+  for (let at = kept; at < run.tail; at += 4) {
     const queue = run.queue!;
     const command = queue[at] as number;
     if (waits(command)) {
-      if (kept < at) queue.copyWithin(kept, at, at + 3);
-      kept += 3;
+      if (kept < at) queue.copyWithin(kept, at, at + 4);
+      kept += 4;
       continue;
     }
-    control(run, -command, queue[at + 1] as number, queue[at + 2]);
+    control(run, queue[at + 3] as Flow, -command, queue[at + 1] as number, queue[at + 2]);
     if (run.over || run.cancelling) return true;
   }
   run.cut(kept);
@@ -124,9 +131,13 @@ function drainPaused(run: Run, pause: Pause): true {
 
 /** Whether a step runs that a drain waits for: one that is parked may take days, and what one whose fan-out is over does is dropped. */
 function commits(run: Run): boolean {
-  let attempt = run.live;
-  while (attempt !== undefined && attempt.own !== undefined && (attempt.own.parked > 0 || attempt.aborted)) attempt = attempt.next;
-  return attempt !== undefined;
+  for (const { live } of run.children === undefined ? [run] : flowsOf(run)) {
+    let attempt = live;
+    while (attempt !== undefined && (attempt.step.nest !== undefined || (attempt.own !== undefined && (attempt.own.parked > 0 || attempt.aborted))))
+      attempt = attempt.next;
+    if (attempt !== undefined) return true;
+  }
+  return false;
 }
 
 /** What stands for the call of a step. */
@@ -134,11 +145,17 @@ function waits(command: number): boolean {
   return command >= 0 || command === -CMD_AGAIN || command === -CMD_YIELDED;
 }
 
-function control(run: Run, command: number, subject: number, input: unknown): void {
+function control(run: Run, flow: Flow, command: number, subject: number, input: unknown): void {
   if (command === CMD_FINISH) run.complete(run.payload(subject) as StopEvent);
   else if (command === CMD_FAIL) run.fail(input);
-  else if (command === CMD_ASKED) failRun(run, input as Error);
-  else if (command === CMD_AGAIN) {
+  else if (command === CMD_ENDED) {
+    const child = flow as ChildRun;
+    childEnded(run, child, child.outcome?.status === "rejected" ? child.outcome.reason : undefined);
+  } else if (command === CMD_TELL) tellEnded(run);
+  else if (command === CMD_ASKED) {
+    if (flow === run) failRun(run, input as Error);
+    else failChild(run, flow as ChildRun, input as Error);
+  } else if (command === CMD_AGAIN) {
     run.nextSeq = input as number;
     run.nextAttempt = subject;
   } else if (command === CMD_YIELDED) run.nextYields = subject;
@@ -241,18 +258,25 @@ function rejected(run: Run, attempt: Attempt, error: unknown): void {
   dispatch(run);
 }
 
-function call(run: Run, invocation: number, stepId: number, input: unknown): void {
-  const step = run.plan.steps[stepId]!;
-  const attempt = new Attempt(run, invocation, step, run.nextSeq++);
+function call(run: Run, flow: Flow, invocation: number, stepId: number, input: unknown): void {
+  const step = flow.plan.steps[stepId]!;
+  const attempt = new Attempt(flow, invocation, step, run.nextSeq++);
   if (run.nextAttempt !== 1) {
     attempt.attempt = run.nextAttempt;
     attempt.yields = run.nextYields;
     run.nextAttempt = 1;
     run.nextYields = 0;
-    run.delayed?.delete(invocation);
+    if (run.delayed?.delete(invocation) === true) flow.leave();
   }
   if (run.withdrawn?.delete(invocation) === true) attempt.withdraw();
-  run.link(attempt);
+  // It has ended since the core said so.
+  if (flow !== run && (flow as ChildRun).over) return;
+  flow.link(attempt);
+  if (step.nest !== undefined) {
+    if (run.observers !== undefined) run.observers.started(attempt, input);
+    return callNest(run, attempt, input as Event);
+  }
+  if (flow.timed !== undefined) flow.enter();
   if (step.timeout !== undefined) limitAttempt(attempt, run, step.timeout);
   if (run.observers !== undefined) run.observers.started(attempt, input);
   let returned: unknown;
@@ -275,20 +299,37 @@ function call(run: Run, invocation: number, stepId: number, input: unknown): voi
 
 /** `exchange` has withdrawn it; one that had not been called then is looked up. */
 function tellWithdrawn(run: Run, invocation: number, known: Attempt | undefined): void {
-  let attempt = known ?? run.live;
-  while (known === undefined && attempt !== undefined && attempt.invocation !== invocation) attempt = attempt.next;
+  let attempt = known;
+  if (known === undefined) {
+    for (const one of attemptsOf(run)) {
+      if (one.invocation !== invocation) continue;
+      attempt = one;
+      break;
+    }
+  }
   if (attempt?.invocation !== invocation) return;
-  guarded(() => attempt!.abort());
+  guarded(() => attempt.abort());
+  // What waits for child runs does nothing itself: it is over with them.
+  if (attempt.step.nest !== undefined) settle(attempt, undefined);
+}
+
+/** Until `letGo` is given what this gives, no step is called: code of the user's that is no step runs. */
+export function hold(): boolean {
+  const before = busy;
+  busy = true;
+  return before;
+}
+export function letGo(before: boolean): void {
+  busy = before;
 }
 
 /** Runs code of the user's that is no step, such as a listener of a signal: no step is called meanwhile. */
 export function guarded(call: () => void): void {
-  const before = busy;
-  busy = true;
+  const before = hold();
   try {
     call();
   } finally {
-    busy = before;
+    letGo(before);
   }
 }
 

@@ -134,6 +134,14 @@ export class RunOverError extends BlazenError {
   }
 }
 
+/** A loop of a pipeline has had as many rounds as it may (11.2). Code `LOOP_LIMIT`. */
+export class LoopLimitError extends BlazenError {
+  override readonly code = "LOOP_LIMIT";
+  static {
+    this.prototype.name = "LoopLimitError";
+  }
+}
+
 /** An attempt, a run or a request has taken longer than it may (5.2, 9.1). Code `TIMEOUT`. */
 export class TimeoutError extends BlazenError {
   override readonly code = "TIMEOUT";

@@ -58,7 +58,7 @@ export class EventStream implements AsyncIterableIterator<StreamItem, undefined>
 /** @throws DefinitionError */
 export function readStream(run: Run, options: unknown = {}): EventStream {
   const refuse = (why: string): never => {
-    throw new DefinitionError(`Workflow "${run.workflowName}", handler.stream: ${why}`, { runId: run.runId });
+    throw new DefinitionError(`${run.title}, handler.stream: ${why}`, { runId: run.runId });
   };
   if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
   const { from, ...unknown } = options;

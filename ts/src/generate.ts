@@ -4,6 +4,7 @@ import { commitPoint, DONE } from "./commit";
 import { dispatch, hostsTurn } from "./dispatch";
 import { checkEmits, eventOf } from "./emit";
 import { StepReturnError } from "./errors";
+import type { Flow } from "./flow";
 import { IN_COMMIT, IN_EMIT, IN_FAN } from "./generated/tables";
 import { type Output, outputOf, writeOutput } from "./output";
 import { claimRequestId } from "./requests";
@@ -16,6 +17,7 @@ const YIELD = 1;
 /** Each yielded event is emitted at once; the invocation's fan-out is open until the generator ends (2.1, 2.5). */
 export async function generate(attempt: Attempt, run: Run, generator: AsyncIterable<unknown>): Promise<void> {
   const { step } = attempt;
+  const flow = attempt.flow as Flow;
   let begun = false;
   let committed = attempt.yields;
   try {
@@ -27,14 +29,14 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
         attempt.own?.state?.drop();
         continue;
       }
-      const event = eventOf(run.plan, value, `Step "${step.name}" yielded`, step.name);
-      checkEmits(step, event, "yielded");
-      claimRequestId(run, event, attempt);
-      const output = outputOf(run, event);
+      const given = eventOf(flow.plan, value, `Step "${step.name}" yielded`, step.name);
+      checkEmits(step, given, "yielded");
+      const event = claimRequestId(run, given, attempt);
+      const output = outputOf(flow, event);
       run.observers?.emitted(attempt, event);
       const first = !begun;
       begun = true;
-      if (run.memory === undefined && run.pause === undefined) emitYielded(attempt, run, output, first);
+      if (flow.memory === undefined && run.memory === undefined && run.pause === undefined) emitYielded(attempt, run, output, first);
       else {
         const point = commitPoint(attempt, () => emitYielded(attempt, run, output, first));
         if (point !== DONE) await point;
@@ -59,7 +61,7 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
 function emitYielded(attempt: Attempt, run: Run, output: Output, first: boolean): void {
   if (attempt.invocation < 0) return;
   if (first) frame(IN_FAN, attempt.invocation, 0, 0);
-  writeOutput(run, output, IN_EMIT, attempt.invocation);
+  writeOutput(attempt.flow as Flow, output, IN_EMIT, attempt.invocation);
   frame(IN_COMMIT, attempt.invocation, YIELD, 0);
   exchange(run);
 }

@@ -5,6 +5,7 @@ import type { Event } from "./event";
 import { type EventStream, readStream } from "./event-stream";
 import { type Observation, observe } from "./observe";
 import { goOnInPlace, type PauseOptions, pauseRun, snapshotRun } from "./pause";
+import { type Progress, progressOf } from "./progress";
 import { type PendingInput, pendingInputs } from "./requests";
 import { respond } from "./respond";
 import type { Run, RunStatus } from "./run";
@@ -83,8 +84,13 @@ export class Handler<Result = unknown> implements AsyncDisposable {
   async send(event: Event, options?: { id?: string }): Promise<void> {
     const run = this.#run;
     if (run.over || run.cancelling)
-      throw new RunOverError(`Workflow "${run.workflowName}": the run is over (${run.status}), so nothing can be sent to it.`, { runId: run.runId });
+      throw new RunOverError(`${run.title}: the run is over (${run.status}), so nothing can be sent to it.`, { runId: run.runId });
     sendFromOutside(run, event, options?.id);
+  }
+
+  /** Of a pipeline: the stage that started or ended last, and how many have ended (11.4). Undefined for a workflow. */
+  get progress(): Progress | undefined {
+    return progressOf(this.#run);
   }
 
   /** The questions that wait for an answer, in the order in which they were asked. */

@@ -1,6 +1,6 @@
 export { type Accepts, type All, all, type Collect, type CollectOptions, collect } from "./accepts";
 export { BlazenState, type FieldDecorator, storeBy, transient } from "./blazen-state";
-export { InputRequestEvent, InputResponseEvent, StepFailedEvent } from "./built-in";
+export { InputRequestEvent, InputResponseEvent, ProgressEvent, StepFailedEvent } from "./built-in";
 export type { Clock } from "./clock";
 export { type Codec, codec, type StateClass, type StateMeta } from "./codec";
 export type { Context } from "./context";
@@ -15,6 +15,7 @@ export {
   FieldStoreError,
   InternalError,
   InvalidResponseError,
+  LoopLimitError,
   RunOverError,
   SessionPauseError,
   SessionValueError,
@@ -34,7 +35,11 @@ export { CallbackFieldStore, type FieldStore } from "./field-store";
 export { Handler, type RunOptions } from "./handler";
 export type { SessionPausePolicy, SnapshotContent } from "./memory";
 export type { Lifecycle, Observation } from "./observe";
+export type { WorkflowOptions } from "./options";
 export type { PauseOptions } from "./pause";
+export { Pipeline } from "./pipeline";
+export type { Join, StageOptions } from "./pipeline-types";
+export type { Progress } from "./progress";
 export type { PendingInput, RequestOptions } from "./requests";
 export { type Resource, resource } from "./resource";
 export type { RetryPolicy } from "./retry";
@@ -45,4 +50,5 @@ export { toSSE } from "./sse";
 export type { StateMap } from "./state";
 export type { Received, StepOptions, StepResult } from "./step";
 export type { StreamItem } from "./stream";
-export { Workflow, type WorkflowOptions } from "./workflow";
+export { type Runnable, subworkflow } from "./subworkflow";
+export { Workflow } from "./workflow";

@@ -1,6 +1,6 @@
 import type { Encoded, Types } from "./codec";
+import type { Flow } from "./flow";
 import type { OnceTable } from "./once";
-import type { Run } from "./run";
 import type { Session } from "./session";
 
 /** What a workflow says about the memory of its runs: the same for all of them. */
@@ -31,7 +31,7 @@ export type Migration = (old: SnapshotContent) => SnapshotContent;
 /** What becomes of the session's entries when a snapshot is taken (7.4). */
 export type SessionPausePolicy = "pickle_or_error" | "pickle_or_serialize" | "warn_drop" | "hard_error";
 
-/** What a run remembers beside its events; made when a step first uses any of it. */
+/** What a run or child run remembers beside its events; made when a step first uses any of it. */
 export class RunMemory {
   /** Committed state by key. */
   state: ReadonlyMap<string, Encoded>;
@@ -77,7 +77,7 @@ export class RunMemory {
 }
 
 /** The memory of a run, made when a step first needs it. */
-export function memoryOf(run: Run): RunMemory {
-  run.memory ??= new RunMemory(run.memoryOptions);
-  return run.memory;
+export function memoryOf(flow: Flow): RunMemory {
+  flow.memory ??= new RunMemory(flow.memoryOptions);
+  return flow.memory;
 }

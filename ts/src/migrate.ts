@@ -8,6 +8,7 @@ import type { SnapshotContent } from "./memory";
 import { fieldPath } from "./path";
 import type { Plan } from "./plan";
 import { own, refused } from "./snapshot";
+import { stageOf, stageType } from "./stage-event";
 import { decodeStored, reading, type Stored } from "./stored";
 import { describe, isPlainObject } from "./values";
 
@@ -31,7 +32,9 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
     for (const [field] of encoded.kept()) Reflect.deleteProperty(value as object, field);
   }
   // An event that stands in several slots is one.
-  const originals = stored.events.flatMap((event, at) => (sameSlot(event.payload.tree) === undefined ? [{ ...event, slot: stored.slots[at]! }] : []));
+  const originals = stored.events.flatMap((event, at) =>
+    sameSlot(event.payload.tree) === undefined && !stored.owners.has(stored.slots[at]!) ? [{ ...event, slot: stored.slots[at]! }] : [],
+  );
   let content: SnapshotContent = {
     state,
     events: originals.map(({ type, payload }) => ({
@@ -42,7 +45,7 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
   };
   for (let version = stored.header.version; version < plan.version; version++) {
     const upgrade = migrate.get(version);
-    const where = `Workflow "${plan.name}", migrate[${version}]`;
+    const where = `${plan.title}, migrate[${version}]`;
     if (upgrade === undefined)
       throw new SnapshotError(
         `${where} is missing: the snapshot is of version ${stored.header.version}, and the workflow of version ${plan.version}. Add an entry for each version on the way.`,
@@ -54,13 +57,14 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
     }
     check(content, where, originals.length);
   }
+  renameStages(plan, content);
   const entries = new Entries();
-  for (const name of ["sent", "key", "once", "session", "policy", "commits", "stream", "answered", "elapsed"]) {
+  for (const name of ["sent", "key", "once", "session", "policy", "commits", "stream", "answered", "elapsed", "progress", ...stored.inner]) {
     for (const [rest, value] of stored.section(name)) {
       entries.add(rest === "" ? name : `${name}/${rest}`, value);
     }
   }
-  const where = `Workflow "${plan.name}", migrate`;
+  const where = `${plan.title}, migrate`;
   try {
     for (const [key, value] of Object.entries(content.state)) {
       const encoded = encodeValue(value, () => fieldPath("state", key), types, undefined);
@@ -72,7 +76,7 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
     const events = stored.events.map(({ type, payload }, at) => {
       const slot = stored.slots[at]!;
       const own = upgradedBy.get(slot);
-      if (own === undefined) return { type: upgradedBy.get(sameSlot(payload.tree))?.type ?? type, payload: payload.tree };
+      if (own === undefined) return { type: upgradedBy.get(sameSlot(payload.tree))?.type ?? type, payload: entries.keep(`event/${slot}`, payload) };
       return { type: own.type, payload: entries.keep(`event/${slot}`, encode({ ...own.payload }, `events[${own.type}]`, types)) };
     });
     const document = {
@@ -89,6 +93,15 @@ export function upgraded(plan: Plan, bytes: Uint8Array, stored: Stored): Uint8Ar
   } catch (cause) {
     if (cause instanceof SnapshotError) throw cause;
     throw new SnapshotError(`${where} gave what cannot be stored: ${cause instanceof Error ? cause.message : describe(cause)}`, { cause });
+  }
+}
+
+/** A stage's event goes by the stage's name. */
+function renameStages({ stages }: Plan, { steps, events }: SnapshotContent): void {
+  if (stages === undefined) return;
+  for (const event of events) {
+    const stage = stageOf(event.type);
+    if (stage !== undefined && Object.hasOwn(steps, stage)) event.type = stageType(steps[stage]!);
   }
 }
 

@@ -1,8 +1,13 @@
+import { typeRef } from "./accepts";
 import { type Codec, type Encoded, NO_TYPES, type StateClass, Types } from "./codec";
 import { verifies } from "./environment";
+import { DefinitionError } from "./errors";
+import type { EventClass } from "./event";
 import { encodeValue, StateValue } from "./instance";
 import type { MemoryOptions, Migration, SessionPausePolicy, SnapshotContent } from "./memory";
 import { fieldPath } from "./path";
+import type { WorkflowDefinition } from "./plan";
+import { isLimit } from "./step";
 import { describe, isPlainObject, isWellFormed } from "./values";
 
 /** Options of a workflow about what its runs remember. */
@@ -19,6 +24,47 @@ export interface WorkflowMemory<State extends object = Record<string, unknown>> 
   migrate?: Record<number, (old: SnapshotContent) => SnapshotContent>;
   /** Checks at commits that a snapshot would lose nothing; for tests and staging. Default: BLAZEN_VERIFY=1. */
   verify?: boolean;
+}
+
+export interface WorkflowOptions<State extends object = Record<string, unknown>> extends WorkflowMemory<State> {
+  /** Of the workflow's definition. Default: 1. */
+  version?: number;
+  /** What becomes of an event that no step accepts: it fails the run, is dropped, or is only for observers. Default: "error" (3.3). */
+  unhandledEvents?: "error" | "ignore" | "stream";
+  /** Milliseconds of running time: pauses and waiting for answers or events from outside do not count. Default: no limit (5.2). */
+  timeout?: number;
+  /** Types that may come from outside by `handler.send` (1.8). */
+  external?: readonly EventClass[];
+}
+
+/** What a workflow or pipeline says of its runs. */
+export type ProgramOptions = Omit<WorkflowDefinition, "start" | "stages" | "steps">;
+
+/** @throws DefinitionError for bad options, UnserializableError for an initial state that cannot be stored */
+export function programOptions(kind: "Workflow" | "Pipeline", name: string, options: WorkflowOptions<object>): ProgramOptions {
+  if (typeof name !== "string" || name === "") throw new DefinitionError(`A ${kind.toLowerCase()}'s name is a non-empty string, not ${describe(name)}.`);
+  const refuse = (why: string): never => {
+    throw new DefinitionError(`${kind} "${name}": ${why}`);
+  };
+  if (!isPlainObject(options)) refuse(`the options are an object, not ${describe(options)}.`);
+  const { version = 1, unhandledEvents = "error", external = [], timeout, state, session, sessionPausePolicy, types, migrate, verify, ...unknown } = options;
+  const extra = Object.keys(unknown)[0];
+  if (extra !== undefined)
+    refuse(`there is no option "${extra}". Known: version, state, timeout, session, sessionPausePolicy, unhandledEvents, external, types, migrate, verify.`);
+  if (!Number.isSafeInteger(version) || version < 1) refuse(`"version" is a whole number from 1 up, not ${describe(version)}.`);
+  if (unhandledEvents !== "error" && unhandledEvents !== "ignore" && unhandledEvents !== "stream")
+    refuse(`"unhandledEvents" is "error", "ignore" or "stream", not ${describe(unhandledEvents)}.`);
+  if (!Array.isArray(external)) refuse(`"external" is an array of event classes, not ${describe(external)}.`);
+  if (timeout !== undefined && !isLimit(timeout)) refuse(`"timeout" is a number of milliseconds above 0, not ${describe(timeout)}.`);
+  return {
+    kind,
+    name,
+    version,
+    unhandled: unhandledEvents,
+    external: external.map((one) => typeRef(`${kind} "${name}", external`, one)),
+    timeout: timeout === Number.POSITIVE_INFINITY ? undefined : timeout,
+    memory: memoryOptions(options, refuse),
+  };
 }
 
 const POLICIES: readonly unknown[] = ["pickle_or_error", "pickle_or_serialize", "warn_drop", "hard_error"] satisfies SessionPausePolicy[];

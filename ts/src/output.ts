@@ -3,6 +3,7 @@ import { InputRequestEvent } from "./built-in";
 import { joinKey, typeIdOf } from "./emit";
 import { development } from "./environment";
 import type { Event } from "./event";
+import type { ChildRun, Flow } from "./flow";
 import { IN_EXTERNAL, IN_ID, IN_KEY } from "./generated/tables";
 import { Numbers } from "./numbers";
 import { requestsOf } from "./requests";
@@ -16,8 +17,8 @@ export interface Output {
   readonly keys: readonly { readonly step: number; readonly key: number; readonly error: unknown }[] | undefined;
 }
 
-export function outputOf(run: Run, event: Event): Output {
-  const { plan } = run;
+export function outputOf(flow: Flow, event: Event): Output {
+  const { plan, run } = flow;
   if (development) Object.freeze(event);
   const type = typeIdOf(plan, event);
   const keys = plan.keyed[type]?.map(({ step, by }) => {
@@ -30,12 +31,13 @@ export function outputOf(run: Run, event: Event): Output {
 }
 
 /** Writes an event's frame, `a` being an Emit's or Send's invocation; and before it those of its keys. */
-export function writeOutput(run: Run, output: Output, tag: number, invocation: number): void {
+export function writeOutput(flow: Flow, output: Output, tag: number, invocation: number): void {
+  const { run } = flow;
   writeKeys(run, output);
   const { event, type } = output;
   if (event.type === InputRequestEvent.type) requestsOf(run).emitted((event as InputRequestEvent).id);
-  if (tag === IN_EXTERNAL) frame(tag, type, run.put(event), NONE);
-  else frame(tag, invocation, type, run.put(event));
+  if (tag === IN_EXTERNAL) frame(tag, type, run.put(event, flow), flow === run ? NONE : (flow as ChildRun).number);
+  else frame(tag, invocation, type, run.put(event, flow));
 }
 
 export function writeKeys(run: Run, { keys }: Output): void {
@@ -43,8 +45,8 @@ export function writeKeys(run: Run, { keys }: Output): void {
 }
 
 /** Writes the frame of an event's id, if it has one. */
-export function writeId(run: Run, id: string | undefined): void {
+export function writeId(flow: Flow, id: string | undefined): void {
   if (id === undefined) return;
-  run.ids ??= new Numbers();
-  frame(IN_ID, run.ids.of(id), 0, 0);
+  flow.ids ??= new Numbers();
+  frame(IN_ID, flow.ids.of(id), 0, 0);
 }

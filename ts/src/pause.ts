@@ -168,7 +168,7 @@ function checkOver(run: Run, what: string): void {
 
 function checked(run: Run, options: unknown): PauseOptions {
   const refuse = (why: string): never => {
-    throw new DefinitionError(`Workflow "${run.workflowName}", handler.pause: ${why}`, { runId: run.runId });
+    throw new DefinitionError(`${run.title}, handler.pause: ${why}`, { runId: run.runId });
   };
   if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
   const { mode, timeout } = options;

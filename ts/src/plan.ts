@@ -6,17 +6,29 @@ import { DefinitionError, InternalError } from "./errors";
 import { type Event, type EventClass, type Kind, StartEvent, StopEvent } from "./event";
 import { ERR_DEFINITION } from "./generated/tables";
 import type { MemoryOptions } from "./memory";
+import { type Nest, nestOf } from "./nest";
 import type { Retry } from "./retry";
 import type { StepDefinition, StepFunction } from "./step";
 
 export interface WorkflowDefinition {
+  readonly kind: "Workflow" | "Pipeline";
   readonly name: string;
   readonly version: number;
+  /** What begins a run, in place of a StartEvent. */
+  readonly start: Start | undefined;
+  /** Of a pipeline, in order. */
+  readonly stages: readonly string[] | undefined;
   readonly unhandled: "error" | "ignore" | "stream";
   readonly external: readonly TypeRef[];
   readonly steps: readonly StepDefinition[];
   readonly timeout: number | undefined;
   readonly memory: MemoryOptions;
+}
+
+/** An event class that begins runs, and how it is made of an input. */
+export interface Start {
+  readonly class: EventClass;
+  readonly begin: (input: unknown) => Event;
 }
 
 /** A step as the run loop wants it. */
@@ -34,6 +46,8 @@ export class PlanStep {
     readonly retry: Retry | undefined = undefined,
     /** It is called with sets of events. */
     readonly gathers: boolean = false,
+    /** It has child runs in place of a function. */
+    readonly nest: Nest | undefined = undefined,
   ) {}
 }
 
@@ -46,6 +60,7 @@ export interface KeyedJoin {
 /** A workflow compiled by the core: type and step names as small integers. */
 export class Plan {
   constructor(
+    readonly kind: "Workflow" | "Pipeline",
     readonly name: string,
     readonly version: number,
     readonly binding: Binding,
@@ -63,8 +78,15 @@ export class Plan {
     /** Milliseconds that a run may take. */
     readonly timeout: number | undefined,
     readonly memory: MemoryOptions,
+    /** The event that begins a run. @throws EventValidationError */
+    readonly begin: (input: unknown) => Event,
+    readonly stages: readonly string[] | undefined,
   ) {}
 
+  /** For messages. */
+  get title(): string {
+    return `${this.kind} "${this.name}"`;
+  }
   /** False once the binding it was compiled for has trapped. */
   get usable(): boolean {
     return this.binding === binding();
@@ -89,7 +111,7 @@ export function compile(definition: WorkflowDefinition): Plan {
       const other = classes[id];
       if (other !== undefined && other !== made)
         throw new DefinitionError(
-          `Workflow "${definition.name}": two classes have the type "${name}" (${other.name} and ${made.name}). Give one of them another type, or use one class.`,
+          `${definition.kind} "${definition.name}": two classes have the type "${name}" (${other.name} and ${made.name}). Give one of them another type, or use one class.`,
         );
       classes[id] = made;
     }
@@ -99,7 +121,8 @@ export function compile(definition: WorkflowDefinition): Plan {
   idOf({ name: StopEvent.type, class: StopEvent });
   idOf({ name: InputRequestEvent.type, class: InputRequestEvent as unknown as EventClass });
   if (definition.external.some(({ name }) => name === InputRequestEvent.type))
-    throw new DefinitionError(`Workflow "${definition.name}": "external" names InputRequestEvent, but only steps ask. Name the type of the answer.`);
+    throw new DefinitionError(`${definition.kind} "${definition.name}": "external" names InputRequestEvent, but only steps ask. Name the type of the answer.`);
+  const start = definition.start === undefined ? 0 : idOf({ name: definition.start.class.type, class: definition.start.class });
   const external = definition.external.map(idOf);
   const keyed: KeyedJoin[][] = [];
   const accepted = definition.steps.map((step, id) => {
@@ -119,11 +142,15 @@ export function compile(definition: WorkflowDefinition): Plan {
     ...(step.emits === undefined ? {} : { emits: step.emits.map(idOf) }),
   }));
   const core = binding();
-  const id = core.compile(JSON.stringify({ name: definition.name, version: definition.version, unhandled: definition.unhandled, types, external, steps }));
-  const refused = id < 0 ? compileError(definition.name, -id, core.lastError()) : undefined;
+  const id = core.compile(
+    JSON.stringify({ name: definition.name, version: definition.version, unhandled: definition.unhandled, types, start, external, steps }),
+  );
+  const refused = id < 0 ? compileError(`${definition.kind} "${definition.name}"`, -id, core.lastError()) : undefined;
   refresh();
   if (refused !== undefined) throw refused;
+  const Start = classes[0] as unknown as new (payload: unknown) => Event;
   const plan = new Plan(
+    definition.kind,
     definition.name,
     definition.version,
     core,
@@ -138,6 +165,7 @@ export function compile(definition: WorkflowDefinition): Plan {
           step.timeout,
           step.retry,
           step.accepting.kind !== "any",
+          nestOf(step.run),
         ),
     ),
     types,
@@ -148,13 +176,17 @@ export function compile(definition: WorkflowDefinition): Plan {
     new Set(definition.steps.flatMap(({ accepting }) => accepting.types.map(({ name }) => name))),
     definition.timeout,
     definition.memory,
+    definition.start?.begin ?? ((input) => new Start(input)),
+    definition.stages,
   );
+  // What its child runs are of is checked with it.
+  for (const { nest } of plan.steps) for (const branch of nest?.branches ?? []) if (!branch.later) branch.plan();
   plans.register(plan, { binding: core, id });
   return plan;
 }
 
-function compileError(workflow: string, code: number, text: string): Error {
+function compileError(title: string, code: number, text: string): Error {
   const { message, step } = JSON.parse(text) as { message: string; step?: string };
-  if (code !== ERR_DEFINITION) return new InternalError(`Workflow "${workflow}": ${message}`);
-  return new DefinitionError(`Workflow "${workflow}": ${message}`, { step });
+  if (code !== ERR_DEFINITION) return new InternalError(`${title}: ${message}`);
+  return new DefinitionError(`${title}: ${message}`, { step });
 }

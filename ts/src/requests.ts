@@ -1,11 +1,12 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Attempt } from "./attempt";
 import { NONE } from "./buffer";
-import { InputRequestEvent } from "./built-in";
+import { hasRandomId, InputRequestEvent } from "./built-in";
 import type { Given } from "./digest";
 import { development } from "./environment";
 import { DefinitionError, type ErrorDetails, UnhandledEventError } from "./errors";
 import type { Event } from "./event";
+import type { Flow } from "./flow";
 import type { Run } from "./run";
 import { publishOwn } from "./stream";
 import { describe, isPlainObject } from "./values";
@@ -30,8 +31,6 @@ export interface PendingInput {
   readonly runId: string;
 }
 
-const NO_PATH: readonly string[] = Object.freeze([]);
-
 export class Pending {
   /** Of one that a step awaits: what checks its answer; undefined until the step, in this process, has said it, null: nothing does. */
   schema: StandardSchemaV1 | null | undefined = undefined;
@@ -45,6 +44,8 @@ export class Pending {
     /** The core's. */
     readonly number: number,
     readonly awaited: boolean,
+    /** The run or child run that asks. */
+    readonly flow: Flow,
   ) {}
 
   /** Until the schema is known, or nobody needs an answer any more. */
@@ -138,49 +139,58 @@ export function requestsOf(run: Run): Requests {
  * @param invocation the one that awaits it; NONE for an event
  * @returns the error that fails the run when no step accepts the answer (9.1)
  */
-export function asked(run: Run, number: number, invocation: number, event: InputRequestEvent): Error | undefined {
+export function asked(flow: Flow, number: number, invocation: number, event: InputRequestEvent): Error | undefined {
+  const { run, plan } = flow;
   const requests = requestsOf(run);
   if (requests.pending(event.id) !== undefined) return undefined;
   const awaited = invocation !== NONE;
-  requests.asked(event.id, new Pending(event, number, awaited));
+  requests.asked(event.id, new Pending(event, number, awaited, flow));
   // A stored run has published its questions before.
-  if (run.begun) publishOwn(run, event);
+  if (run.begun) publishOwn(flow, event);
   const { type } = event.answer;
-  if (awaited || run.plan.accepted.has(type)) return undefined;
+  if (awaited || plan.accepted.has(type)) return undefined;
   requests.refused = true;
   return new UnhandledEventError(
-    `Workflow "${run.workflowName}": no step accepts "${type}", the answer of the request ${JSON.stringify(event.prompt)}. Add a step that accepts it, or name another event class as "answer".`,
+    `${flow.title}: no step accepts "${type}", the answer of the request ${JSON.stringify(event.prompt)}. Add a step that accepts it, or name another event class as "answer".`,
     type,
-    { runId: run.runId },
+    { runId: flow.runId },
   );
 }
 
 export function pendingInputs(run: Run): PendingInput[] {
   if (run.requests === undefined || run.over || run.cancelling) return [];
-  const { runId } = run;
-  return run.requests.allPending().map(({ event: { id, prompt, ...event } }) => ({
+  return run.requests.allPending().map(({ event: { id, prompt, ...event }, flow }) => ({
     id,
     prompt,
     ...("metadata" in event ? { metadata: event.metadata } : {}),
-    path: NO_PATH,
-    runId,
+    path: flow.path,
+    runId: flow.runId,
   }));
 }
 
 /**
- * An attempt emits an event: if it is a question its id is the attempt's, until it is the run's or the attempt is over.
+ * An attempt emits an event: if it is a question its id is the attempt's, until it is the run's or the attempt is over. In a child run the
+ * author's id comes after the child's path.
  *
+ * @returns the event, or the question with the id that it has in the run
  * @throws DefinitionError for an id that a request of the run has already (9.1)
  */
-export function claimRequestId(run: Run, event: Event, attempt: Attempt): void {
-  if (event.type !== InputRequestEvent.type) return;
-  const { id } = event as InputRequestEvent;
-  if (requestsOf(run).claim(id, attempt)) return;
+export function claimRequestId(run: Run, event: Event, attempt: Attempt): Event {
+  if (event.type !== InputRequestEvent.type) return event;
+  const request = inChild(attempt.flow as Flow, event as InputRequestEvent);
+  const { id } = request;
+  if (requestsOf(run).claim(id, attempt)) return request;
   const step = attempt.stepName;
   throw new DefinitionError(`Step "${step}": the request id ${JSON.stringify(id)} is used already in this run. Give each request its own, or none.`, {
     step,
     runId: run.runId,
   });
+}
+
+function inChild(flow: Flow, event: InputRequestEvent): InputRequestEvent {
+  const { path } = flow;
+  if (path.length === 0 || hasRandomId(event)) return event;
+  return new InputRequestEvent({ ...event, id: [...path, event.id].join("/") });
 }
 
 /** A question as `ctx.requestInput` makes it. @throws DefinitionError for bad options */

@@ -35,17 +35,17 @@ export async function respond(run: Run, id: string, response: unknown): Promise<
     }
     const pending = requests?.pending(id);
     if (pending === undefined)
-      throw new UnknownRequestError(`Workflow "${run.workflowName}": there is no request ${JSON.stringify(id)} in this run, or it was withdrawn.`, {
+      throw new UnknownRequestError(`${run.title}: there is no request ${JSON.stringify(id)} in this run, or it was withdrawn.`, {
         runId: run.runId,
       });
     if (run.over || run.cancelling || run.handle === GONE)
-      throw new RunOverError(`Workflow "${run.workflowName}": the run is over, so nobody waits for an answer to ${JSON.stringify(id)}.`, { runId: run.runId });
+      throw new RunOverError(`${run.title}: the run is over, so nobody waits for an answer to ${JSON.stringify(id)}.`, { runId: run.runId });
     // The step has to run again before its answer can be checked (7.3).
     if (pending.awaited && pending.schema === undefined) {
       await pending.known();
       continue;
     }
-    const answer = answerEvent(run, pending, response);
+    const answer = answerEvent(pending, response);
     if (!(answer instanceof Promise)) return record(run, pending, response, answer);
     const checked = await answer;
     // Meanwhile another may have answered.
@@ -56,17 +56,18 @@ export async function respond(run: Run, id: string, response: unknown): Promise<
 function record(run: Run, pending: Pending, response: unknown, answer: Event): void {
   const { event, number } = pending;
   const kept = given(run, response);
-  const output = outputOf(run, answer);
+  const output = outputOf(pending.flow, answer);
   run.requests!.answered(event.id, kept);
   writeKeys(run, output);
-  frame(IN_RESPOND, number, output.type, run.put(answer));
+  frame(IN_RESPOND, number, output.type, run.put(answer, pending.flow));
   exchange(run);
   run.pause?.changed();
   fromHost(run);
 }
 
 /** The event that a response becomes. @throws InvalidResponseError for one that is refused */
-function answerEvent({ runId }: Run, { event: request, awaited, schema, step }: Pending, response: unknown): Event | Promise<Event> {
+function answerEvent({ event: request, awaited, schema, step, flow }: Pending, response: unknown): Event | Promise<Event> {
+  const { runId } = flow;
   const made = (checked: unknown) => new InputResponseEvent({ requestId: request.id, response: checked, request });
   if (!awaited) {
     const Answer = request.answer as EventClass;

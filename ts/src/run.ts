@@ -1,16 +1,18 @@
-import { type Attempt, Named } from "./attempt";
+import type { Attempt } from "./attempt";
 import { type Tracked, untrack } from "./buffer";
+import { abandonAttempts, endNested, tellEnded } from "./child-end";
 import { randomId } from "./environment";
 import { CancelledError, type CancelReport, StepError } from "./errors";
 import type { Event, StopEvent } from "./event";
-import type { MemoryOptions, RunMemory } from "./memory";
+import { attemptsOf, type ChildRun, Flow, flowsOf } from "./flow";
 import type { Numbers } from "./numbers";
 import type { Observers } from "./observe";
 import type { Pause } from "./pause";
 import type { Plan } from "./plan";
 import type { Requests } from "./requests";
-import type { Stream } from "./stream";
-import { type Stopwatch, systemTimers, Timer, type Timers } from "./timers";
+import type { Session } from "./session";
+import type { Shown, Stream } from "./stream";
+import { systemTimers, Timer, type Timers } from "./timers";
 import { describe } from "./values";
 
 export type RunStatus = "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled";
@@ -22,6 +24,8 @@ export type Outcome = { readonly status: "completed"; readonly stop: StopEvent }
 export class Thrown {
   constructor(readonly error: unknown) {}
 }
+
+const ITSELF: readonly string[] = Object.freeze([]);
 
 /** Payloads up to which a list of them is copied to save room. */
 const SMALL = 16;
@@ -43,7 +47,7 @@ async function within(promise: Promise<void>, timers: Timers, until: number): Pr
 }
 
 /** One execution of a plan: the payloads, promises and signals of what the core knows as numbers. */
-export class Run {
+export class Run extends Flow {
   /** Runs and attempts that only keep their shapes in V8's memory. */
   static readonly kept: object[] = [];
   /** The core's handle; -1 before the start, -2 when the core has ended the run. */
@@ -55,28 +59,29 @@ export class Run {
   waiting = false;
   /** The members of the joined or collected set that the next Invoke takes. */
   set: unknown[] | undefined = undefined;
-  ids: Numbers<string> | undefined = undefined;
   joinKeys: Numbers<string | number> | undefined = undefined;
   /** From when it first waits, or is paused. */
   tracked: Tracked | undefined = undefined;
   /** When the core wants to hear next; no time that ever comes if nothing is due. */
   alarm: Timer | undefined = undefined;
-  /** The time that is left of the run's own, where it has a limit (5.2). */
-  limit: Stopwatch | undefined = undefined;
-  /** Milliseconds that it had run when it was stored. */
-  elapsed = 0;
   /** Steps of the invocations that wait to be tried again, by invocation. */
-  delayed: Map<number, number> | undefined = undefined;
+  delayed: Map<number, { readonly flow: Flow; readonly name: string }> | undefined = undefined;
   /** Attempts that wait for something, by invocation. */
   parked: Map<number, Attempt> | undefined = undefined;
   requests: Requests | undefined = undefined;
   observers: Observers | undefined = undefined;
   /** Called when the run ends, whatever the end. */
   onEnd: (() => void) | undefined = undefined;
-  /** Head of the attempts that have not settled. */
-  live: Attempt | undefined = undefined;
-  /** State, session and results of `once`, if any was used. */
-  memory: RunMemory | undefined = undefined;
+  /** Its child runs by the core's numbers, until the steps that opened them are over. */
+  children: (ChildRun | undefined)[] | undefined = undefined;
+  /** The child run that the next exchange opens. */
+  opening: ChildRun | undefined = undefined;
+  /** Those of a stored run, by the invocations that opened them, until those are called again. */
+  stored: Map<number, ChildRun[]> | undefined = undefined;
+  /** Attempts whose child runs are over and which have not settled. */
+  late: Set<Attempt> | undefined = undefined;
+  /** Those that are over, and whose steps have to be told. */
+  endings: { readonly child: ChildRun; readonly cause: unknown }[] | undefined = undefined;
   /** What the next call is: its invocation's number, the attempt, and what its generator has yielded and committed. */
   nextSeq = 0;
   nextAttempt = 1;
@@ -94,11 +99,13 @@ export class Run {
   /** The offset that its stream begins at. */
   streamed = 0;
   /** Events of the engine for a stream that is not made yet. */
-  shown: Event[] | undefined = undefined;
+  shown: Shown[] | undefined = undefined;
   /** Invocations whose fan-out ended before they were called. */
   withdrawn: Set<number> | undefined = undefined;
 
   #payloads: unknown[] = [];
+  /** By slot: the child runs that payloads are of. */
+  #owners: (ChildRun | undefined)[] | undefined = undefined;
   /** Freed slots form a list through the table itself. */
   #freeSlot = -1;
   #runId: string | undefined;
@@ -107,20 +114,24 @@ export class Run {
   #resolve: ((result: unknown) => void) | undefined = undefined;
   #reject: ((error: unknown) => void) | undefined = undefined;
   #cancelled: Promise<CancelReport> | undefined = undefined;
+  /** It has its outcome, and tells it when its resources are closed. */
+  #closing = false;
 
-  // Commands not yet carried out, three entries each; most answers hold one, which needs no array.
+  // Commands not yet carried out, four entries each; most answers hold one, which needs no array.
   next = -1;
   nextStep = 0;
   nextInput: unknown = undefined;
+  nextFlow: Flow = this;
   queue: unknown[] | undefined = undefined;
   head = 0;
   tail = 0;
 
   constructor(
-    readonly plan: Plan,
+    plan: Plan,
     runId: string | undefined,
     readonly timers: Timers = systemTimers,
   ) {
+    super(plan);
     this.#runId = runId;
   }
 
@@ -128,11 +139,11 @@ export class Run {
     this.#runId ??= randomId();
     return this.#runId;
   }
-  get workflowName(): string {
-    return this.plan.name;
+  get run(): this {
+    return this;
   }
-  get memoryOptions(): MemoryOptions {
-    return this.plan.memory;
+  get path(): readonly string[] {
+    return ITSELF;
   }
   get over(): boolean {
     return this.#outcome !== undefined;
@@ -145,12 +156,23 @@ export class Run {
   }
 
   /** Keeps a payload; the core knows it by the number given back. */
-  put(payload: unknown): number {
-    const slot = this.#freeSlot;
-    if (slot < 0) return this.#payloads.push(payload) - 1;
-    this.#freeSlot = this.#payloads[slot] as number;
-    this.#payloads[slot] = payload;
+  put(payload: unknown, flow: Flow = this): number {
+    let slot = this.#freeSlot;
+    if (slot < 0) slot = this.#payloads.push(payload) - 1;
+    else {
+      this.#freeSlot = this.#payloads[slot] as number;
+      this.#payloads[slot] = payload;
+    }
+    if (flow !== this) this.own(slot, flow as ChildRun);
     return slot;
+  }
+  /** The payload is a child run's. */
+  own(slot: number, child: ChildRun): void {
+    this.#owners ??= [];
+    this.#owners[slot] = child;
+  }
+  owner(slot: number): Flow {
+    return this.#owners?.[slot] ?? this;
   }
   payload(slot: number): unknown {
     return this.#payloads[slot];
@@ -161,13 +183,15 @@ export class Run {
   release(slot: number): void {
     this.#payloads[slot] = this.#freeSlot;
     this.#freeSlot = slot;
+    if (this.#owners !== undefined) this.#owners[slot] = undefined;
   }
 
-  /** Fills an empty table with the payloads of a stored run. */
-  fill(slots: readonly number[], payloads: readonly unknown[]): void {
+  /** Fills an empty table with the payloads of a stored run, by slot. */
+  fill(slots: readonly number[], payloads: readonly unknown[], owners: readonly Flow[]): void {
     slots.forEach((slot, at) => {
       while (this.#payloads.length < slot) this.release(this.#payloads.push(undefined) - 1);
       this.#payloads[slot] = payloads[at];
+      if (owners[at] !== this) this.own(slot, owners[at] as ChildRun);
     });
   }
   /** All events that the core holds, by slot. */
@@ -189,7 +213,7 @@ export class Run {
   /** Invocations that are to be called and were not yet. */
   uncalled(): number[] {
     const invocations = this.next >= 0 ? [this.next] : [];
-    for (let at = this.head; at < this.tail; at += 3) {
+    for (let at = this.head; at < this.tail; at += 4) {
       const invocation = this.queue![at] as number;
       if (invocation >= 0) invocations.push(invocation);
     }
@@ -205,17 +229,19 @@ export class Run {
   }
 
   /** Keeps a command for the loop. */
-  push(invocation: number, step: number, input: unknown): void {
+  push(invocation: number, step: number, input: unknown, flow: Flow = this): void {
     if (this.tail === 0 && this.next === -1) {
       this.next = invocation;
       this.nextStep = step;
       this.nextInput = input;
+      this.nextFlow = flow;
       return;
     }
     this.queue ??= queues.pop() ?? [];
     this.queue[this.tail++] = invocation;
     this.queue[this.tail++] = step;
     this.queue[this.tail++] = input;
+    this.queue[this.tail++] = flow;
   }
   /** Drops what was not yet carried out: the run is over or cancelled. */
   clear(): void {
@@ -229,26 +255,17 @@ export class Run {
     this.set = undefined;
   }
 
-  link(attempt: Attempt): void {
-    const { live } = this;
-    attempt.next = live;
-    if (live !== undefined) live.previous = attempt;
-    this.live = attempt;
-  }
-  unlink(attempt: Attempt): void {
-    const { previous, next } = attempt;
-    if (previous === undefined) this.live = next;
-    else previous.next = next;
-    if (next !== undefined) next.previous = previous;
-    attempt.previous = undefined;
-    attempt.next = undefined;
+  /** The step that opened it is over: the core may give its number to another. */
+  forget(child: ChildRun): void {
+    if (this.children?.[child.number] === child) this.children[child.number] = undefined;
   }
 
   /** Its fan-out is over; undefined for an invocation that was not called yet. */
-  withdraw(invocation: number): Attempt | undefined {
-    for (let at = this.live; at !== undefined; at = at.next) {
+  withdraw(invocation: number, flow: Flow): Attempt | undefined {
+    for (let at = flow.live; at !== undefined; at = at.next) {
       if (at.invocation === invocation) {
         at.withdraw();
+        if (at.nested !== undefined) endNested(this, at, undefined);
         return at;
       }
     }
@@ -259,7 +276,7 @@ export class Run {
 
   /** The end of the run, once its resources are closed. */
   get told(): Outcome | undefined {
-    return this.memory?.session?.closing === true ? undefined : this.#outcome;
+    return this.#closing ? undefined : this.#outcome;
   }
   result(): Promise<unknown> {
     this.#promise ??= new Promise((resolve, reject) => {
@@ -274,14 +291,16 @@ export class Run {
   }
 
   complete(stop: StopEvent): void {
+    const opened = this.#opened();
     this.#end({ status: "completed", stop }, undefined);
-    if (this.#holdsResources) void this.#close();
+    if (opened !== undefined) void this.#close(opened);
     else this.#tell();
   }
   fail(error: unknown): void {
     if (this.over) return;
+    const opened = this.#opened();
     this.#end({ status: "failed", error }, error);
-    if (this.#holdsResources) void this.#close();
+    if (opened !== undefined) void this.#close(opened);
     else this.#tell();
   }
   /** Tells the outcome to the readers of the stream, and to whoever awaits the result. */
@@ -297,33 +316,46 @@ export class Run {
     this.#reject?.(outcome.error);
   }
 
-  get #holdsResources(): boolean {
-    return this.memory?.session?.resources.any === true;
+  /** It has no child runs now. */
+  get #alone(): boolean {
+    const { children } = this;
+    if (children !== undefined) for (let at = 0; at < children.length; at++) if (children[at] !== undefined) return false;
+    return true;
+  }
+  /** The sessions that have opened resources: its own and those of its child runs. */
+  #opened(): Session[] | undefined {
+    if (this.#alone && this.memory?.session?.resources.any !== true) return undefined;
+    const opened = new Set<Session>();
+    for (const { memory } of flowsOf(this)) if (memory?.session?.resources.any === true) opened.add(memory.session);
+    return opened.size === 0 ? undefined : [...opened].reverse();
   }
   /**
    * Closes the run's resources, then tells the outcome (6.5). What a `close` throws fails a run that has succeeded.
    *
    * @param until when the outcome is told though they are not closed yet
    */
-  #close(until?: number): Promise<void> {
-    const session = this.memory!.session!;
-    session.closing = true;
-    const closed = session.resources.end().catch((cause: unknown) => {
-      const why = cause instanceof Error ? cause.message : describe(cause);
-      const error = new StepError(`Workflow "${this.plan.name}": a resource could not be closed: ${why}`, 1, { cause, runId: this.runId });
-      // Beside another end nobody would hear of it.
-      if (this.#outcome?.status === "completed") this.#outcome = { status: "failed", error };
-      else void Promise.reject(error);
-    });
+  #close(opened: readonly Session[], until?: number): Promise<void> {
+    this.#closing = true;
+    const closed = Promise.all(opened.map((session) => session.resources.end())).then(
+      () => {},
+      (cause: unknown) => {
+        const why = cause instanceof Error ? cause.message : describe(cause);
+        const error = new StepError(`${this.plan.title}: a resource could not be closed: ${why}`, 1, { cause, runId: this.runId });
+        // Beside another end nobody would hear of it.
+        if (this.#outcome?.status === "completed") this.#outcome = { status: "failed", error };
+        else void Promise.reject(error);
+      },
+    );
     return (until === undefined ? closed : within(closed, this.timers, until)).then(() => {
-      session.closing = false;
+      this.#closing = false;
       this.#tell();
     });
   }
 
   /** What no unsettled attempt holds is closed while the run is paused (6.5). */
   async closeIdle(): Promise<void> {
-    await this.memory?.session?.resources.close(true);
+    if (this.children === undefined) await this.memory?.session?.resources.close(true);
+    else await Promise.all(Array.from(new Set(Array.from(flowsOf(this), ({ memory }) => memory?.session)), (session) => session?.resources.close(true)));
   }
 
   /** Something has come for a run that was waiting. */
@@ -338,13 +370,19 @@ export class Run {
     if (this.over) return Promise.resolve({ stopped: [], ignored: [] });
     const until = this.timers.now() + grace;
     const running: Attempt[] = [];
-    for (let at = this.live; at !== undefined; at = at.next) running.push(at);
-    running.reverse();
-    const delayed = Array.from(this.delayed?.values() ?? [], (step) => this.plan.steps[step]!.name);
+    // Those of a flow are listed with the latest first.
+    for (const flow of flowsOf(this)) {
+      const first = running.length;
+      for (let at = flow.live; at !== undefined; at = at.next) running.splice(first, 0, at);
+    }
+    running.push(...(this.late ?? []));
+    const settles = (attempt: Attempt) => attempt.invocation < 0 && this.late?.has(attempt) !== true;
+    const delayed = Array.from(this.delayed?.values() ?? [], ({ name }) => name);
     const ended = (report: CancelReport) => {
-      const error = new CancelledError(`Workflow "${this.plan.name}": the run was cancelled.`, report, { cause: reason, runId: this.runId });
+      const error = new CancelledError(`${this.plan.title}: the run was cancelled.`, report, { cause: reason, runId: this.runId });
+      const opened = this.#opened();
       this.#end({ status: "cancelled", error }, error);
-      if (this.#holdsResources) return this.#close(until).then(() => report);
+      if (opened !== undefined) return this.#close(opened, until).then(() => report);
       this.#tell();
       return report;
     };
@@ -353,23 +391,28 @@ export class Run {
       settled = resolve;
     });
     this.#cancelled = all.then(() => {
-      const stopped = running.filter((attempt) => attempt.invocation < 0);
+      const stopped = running.filter(settles);
       return ended({
         stopped: [...stopped.map(({ stepName }) => stepName), ...delayed],
-        ignored: running.filter((attempt) => attempt.invocation >= 0).map(({ stepName }) => stepName),
+        ignored: running.filter((attempt) => !settles(attempt)).map(({ stepName }) => stepName),
       });
     });
     stop();
     this.pause?.end();
     this.pause = undefined;
-    const abort = new CancelledError(`Workflow "${this.plan.name}": the run was cancelled.`, undefined, { cause: reason });
-    for (const attempt of running) attempt.abort(abort);
-    if (this.live === undefined) settled();
+    const abort = new CancelledError(`${this.plan.title}: the run was cancelled.`, undefined, { cause: reason });
+    for (const attempt of running) {
+      // What waits for child runs does nothing itself.
+      if (attempt.step.nest !== undefined) leave(attempt);
+      attempt.abort(abort);
+    }
+    const any = () => attemptsOf(this).next().done !== true || (this.late?.size ?? 0) > 0;
+    if (!any()) settled();
     else {
       const timer = new Timer(settled);
       this.timers.set(timer, until);
       this.onSettled = () => {
-        if (this.live !== undefined) return;
+        if (any()) return;
         this.timers.clear(timer);
         settled();
       };
@@ -397,44 +440,20 @@ export class Run {
     this.requests?.end();
     this.observers?.end();
     if (this.tracked !== undefined) untrack(this.tracked);
-    if (this.live !== undefined) this.#abandon(cause);
+    if (this.endings !== undefined) tellEnded(this);
+    if (this.children !== undefined) for (const child of this.children) if (child !== undefined && !child.over) abandonAttempts(child, cause);
+    this.children = undefined;
+    this.stored = undefined;
+    if (this.live !== undefined) abandonAttempts(this, cause);
     this.#payloads = [];
+    this.#owners = undefined;
     this.onEnd?.();
     this.onEnd = undefined;
   }
-
-  /** Nothing that a running attempt does matters any more, and none of them keeps the run in memory. */
-  #abandon(cause: unknown): void {
-    const named = new Named(this);
-    const reason =
-      cause instanceof CancelledError
-        ? cause
-        : new CancelledError(`Workflow "${this.plan.name}": the run is over.`, undefined, cause === undefined ? {} : { cause });
-    let attempt = this.live;
-    this.live = undefined;
-    while (attempt !== undefined) {
-      const { next } = attempt;
-      attempt.run = named;
-      attempt.invocation = -1;
-      attempt.next = undefined;
-      attempt.previous = undefined;
-      attempt.abort(reason);
-      attempt.end();
-      forgetFrames(attempt.own?.reason);
-      attempt = next;
-    }
-  }
 }
 
-/** V8 keeps the objects that an error's frames ran on, the run among them, until its stack is text. */
-function forgetFrames(error: unknown): void {
-  let at = error;
-  for (let depth = 0; depth < 8 && at instanceof Error; depth++) {
-    try {
-      void at.stack;
-      at = at.cause;
-    } catch {
-      return; // an accessor of the user's
-    }
-  }
+/** It is no attempt of its run any more. */
+function leave(attempt: Attempt): void {
+  (attempt.flow as Flow).unlink(attempt);
+  attempt.invocation = -1;
 }

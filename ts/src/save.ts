@@ -2,6 +2,7 @@ import { cold, exchange, frame, GONE } from "./buffer";
 import { type Encoded, encode, encodeFields } from "./codec";
 import type { Event } from "./event";
 import { internal, message, runOver } from "./failure";
+import { ChildRun, type Flow } from "./flow";
 import { IN_PAUSE } from "./generated/tables";
 import { documentText, Entries, type HostPart, items, sameAs } from "./host-part";
 import { pin, storedEntries } from "./instance";
@@ -75,36 +76,19 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
       return;
     }
     if (payloads.length === CHUNK && !lenient) written.push(items(payloads.splice(0)));
-    const encoded = encodeEvent(run, event, lenient ? slot : undefined);
+    const encoded = encodeEvent(run.owner(slot), event, lenient ? slot : undefined);
     payloads.push(encoded.bytes === undefined ? encoded.tree : entries.keep(`event/${slot}`, encoded));
   });
-  const { memory } = run;
   for (const [key, id] of run.joinKeys ?? []) entries.add(`key/${id}`, encode(key, "key", run.memoryOptions.types));
-  for (const [id, number] of run.ids ?? []) entries.list.push([`sent/${number}`, id]);
   let answers = 0;
   for (const [id, { digest }] of run.requests?.answers() ?? [])
     entries.list.push([`answered/${answers++}`, { id, ...(digest === undefined ? {} : { digest }) }]);
-  const time = elapsed(run);
-  if (time > 0) entries.list.push(["elapsed", time]);
-  // Before it has begun, the run is what its snapshot says.
-  const dropped = run.begun ? [] : [...(run.dropped ?? [])];
-  for (const [key, value] of memory?.state ?? run.memoryOptions.initial) {
-    for (const [suffix, entry] of storedEntries(value)) entries.add(`state/${encodeURIComponent(key)}${suffix}`, entry);
-    if (!lenient) pin(value);
-  }
   const position = positionOf(run);
   if (position > 0) entries.list.push(["stream", position]);
-  const { pausePolicy } = memory ?? run.memoryOptions;
-  if (pausePolicy !== "pickle_or_error") entries.list.push(["policy", pausePolicy]);
-  if (memory !== undefined) {
-    const aborted = abortedOf(run);
-    for (const [seq, results] of memory.once ?? []) {
-      if (aborted.has(seq)) continue;
-      for (const [key, result] of results) if (!(result instanceof Promise)) entries.add(`once/${seq}/${encodeURIComponent(key)}`, result);
-    }
-    if (memory.commits > 0) entries.list.push(["commits", memory.commits]);
-    storeSession(run, entries, dropped, lenient);
-  }
+  // Before it has begun, the run is what its snapshot says.
+  const dropped = run.begun ? [] : [...(run.dropped ?? [])];
+  saveFlow(run, "", entries, dropped, lenient);
+  for (const child of run.children ?? []) if (child !== undefined) saveChild(child, entries, dropped, lenient);
   const { list, bytes } = entries;
   return {
     document: { runId: run.runId, droppedSession: dropped, unbegun: run.uncalled(), slots, types, payloads, written, entries: list, bytes, omit },
@@ -112,10 +96,54 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
   };
 }
 
+/** What a child run has of its own; of one that is over how it has ended, until the step that waits for it goes on. */
+function saveChild(child: ChildRun, entries: Entries, dropped: string[], lenient: boolean): void {
+  const prefix = `child/${child.number}/`;
+  const { outcome } = child;
+  const { name } = child.branch;
+  entries.list.push([`${prefix}run`, { runId: child.runId, ...(name === undefined ? {} : { branch: name }) }]);
+  if (outcome === undefined) return saveFlow(child, prefix, entries, dropped, lenient);
+  entries.list.push([`${prefix}ended`, outcome.status]);
+  if (outcome.status === "cancelled") return;
+  const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
+  const { types } = child.parent.memoryOptions;
+  try {
+    entries.add(`${prefix}outcome`, encode(value, `results[${child.path.join("/")}]`, types));
+  } catch (error) {
+    if (!lenient) throw error;
+    entries.list.push([`${prefix}outcome`, null]);
+  }
+}
+
+/** State, session, results of `once`, ids and times of a run or child run. */
+function saveFlow(flow: Flow, prefix: string, entries: Entries, dropped: string[], lenient: boolean): void {
+  const { memory } = flow;
+  const add = (key: string, tree: unknown) => entries.list.push([prefix + key, tree]);
+  for (const [id, number] of flow.ids ?? []) add(`sent/${number}`, id);
+  const time = elapsed(flow);
+  if (time > 0) add("elapsed", time);
+  if (flow.stage !== undefined) add("progress", { stage: flow.stage, ended: flow.stageEnded });
+  for (const [key, value] of memory?.state ?? flow.memoryOptions.initial) {
+    for (const [suffix, entry] of storedEntries(value)) entries.add(`${prefix}state/${encodeURIComponent(key)}${suffix}`, entry);
+    if (!lenient) pin(value);
+  }
+  const { pausePolicy } = memory ?? flow.memoryOptions;
+  if (pausePolicy !== "pickle_or_error") add("policy", pausePolicy);
+  if (memory === undefined) return;
+  const aborted = abortedOf(flow);
+  for (const [seq, results] of memory.once ?? []) {
+    if (aborted.has(seq)) continue;
+    for (const [key, result] of results) if (!(result instanceof Promise)) entries.add(`${prefix}once/${seq}/${encodeURIComponent(key)}`, result);
+  }
+  if (memory.commits > 0) add("commits", memory.commits);
+  // What it shares is its parent's.
+  if (!(flow instanceof ChildRun && flow.branch.inherits)) storeSession(flow, entries, prefix, dropped, lenient);
+}
+
 /** Numbers of the invocations that no resume calls again: nobody asks for their results. */
-function abortedOf(run: Run): Set<number> {
+function abortedOf(flow: Flow): Set<number> {
   const aborted = new Set<number>();
-  for (let at = run.live; at !== undefined; at = at.next) if (at.aborted) aborted.add(at.seq);
+  for (let at = flow.live; at !== undefined; at = at.next) if (at.aborted) aborted.add(at.seq);
   return aborted;
 }
 
@@ -129,9 +157,9 @@ function firstSlots(run: Run): Map<Event, number> {
 }
 
 /** @param slot stands for an event that cannot be stored */
-function encodeEvent(run: Run, event: Event, slot?: number): Encoded {
+function encodeEvent(flow: Flow, event: Event, slot?: number): Encoded {
   try {
-    return encodeFields(payloadOf(event), () => `events[${event.type}]`, run.memoryOptions.types);
+    return encodeFields(payloadOf(event), () => `events[${event.type}]`, flow.memoryOptions.types);
   } catch (error) {
     if (slot === undefined) throw error;
     return { tree: standIn(event, slot), bytes: undefined };

@@ -1,13 +1,13 @@
 import { encode } from "./codec";
 import { warn } from "./environment";
 import { SessionPauseError, UnserializableError } from "./errors";
+import type { Flow } from "./flow";
 import type { Entries } from "./host-part";
 import { fieldPath } from "./path";
-import type { Run } from "./run";
 
 /** What a snapshot keeps of the session, by the policy (7.4). */
-export function storeSession(run: Run, entries: Entries, dropped: string[], lenient: boolean): void {
-  const { memory } = run;
+export function storeSession(flow: Flow, entries: Entries, prefix: string, dropped: string[], lenient: boolean): void {
+  const { memory } = flow;
   const session = memory?.session;
   if (memory === undefined || session === undefined || session.entries.size === 0) return;
   const { types } = memory.options;
@@ -16,7 +16,7 @@ export function storeSession(run: Run, entries: Entries, dropped: string[], leni
     if (lenient) return;
     const known = new Set(dropped);
     for (const key of keys) if (!known.has(key)) dropped.push(key);
-    warn(`Workflow "${run.workflowName}": the snapshot of run ${run.runId} leaves out the session's ${keys.map((key) => JSON.stringify(key)).join(", ")}.`);
+    warn(`${flow.title}: the snapshot of run ${flow.runId} leaves out the session's ${keys.map((key) => JSON.stringify(key)).join(", ")}.`);
     return;
   }
   const refused: string[] = [];
@@ -25,7 +25,7 @@ export function storeSession(run: Run, entries: Entries, dropped: string[], leni
     const value = session.get(key);
     try {
       if (memory.pausePolicy !== "hard_error" && (memory.pausePolicy === "pickle_or_serialize" || types.lists(value))) {
-        entries.add(`session/${encodeURIComponent(key)}`, encode(value, fieldPath("session", key), types));
+        entries.add(`${prefix}session/${encodeURIComponent(key)}`, encode(value, fieldPath("session", key), types));
         continue;
       }
     } catch (error) {
@@ -42,8 +42,8 @@ export function storeSession(run: Run, entries: Entries, dropped: string[], leni
         ? "they have no codec"
         : "they can be stored neither by a codec nor as plain values";
   throw new SessionPauseError(
-    `Workflow "${run.workflowName}": no snapshot can be taken while the session holds ${refused.map((key) => JSON.stringify(key)).join(", ")}: ${why} (sessionPausePolicy "${memory.pausePolicy}"). Delete them, list codecs in "types", open them with ctx.session.use, or choose another policy.`,
+    `${flow.title}: no snapshot can be taken while the session holds ${refused.map((key) => JSON.stringify(key)).join(", ")}: ${why} (sessionPausePolicy "${memory.pausePolicy}"). Delete them, list codecs in "types", open them with ctx.session.use, or choose another policy.`,
     refused,
-    { runId: run.runId, ...(cause === undefined ? {} : { cause }) },
+    { runId: flow.runId, ...(cause === undefined ? {} : { cause }) },
   );
 }

@@ -1,11 +1,11 @@
 import type { Attempt } from "./attempt";
 import { DefinitionError, SessionValueError } from "./errors";
 import { faithfulJson } from "./faithful";
+import type { Flow } from "./flow";
 import { memoryOf } from "./memory";
 import { fieldPath } from "./path";
 import { placed } from "./place";
 import { type Opened, type Resource, Resources } from "./resource";
-import type { Run } from "./run";
 import { describe, isWellFormed } from "./values";
 
 /**
@@ -32,8 +32,6 @@ export interface SessionMap {
 export class Session {
   /** Opened by the run's steps; no part of the entries. */
   readonly resources = new Resources();
-  /** The run has its outcome, and tells it when its resources are closed. */
-  closing = false;
   /** By key: references, or JSON texts. */
   readonly entries = new Map<string, unknown>();
 
@@ -53,9 +51,9 @@ export class Session {
   }
 }
 
-export function sessionOf(run: Run): Session {
-  const memory = memoryOf(run);
-  memory.session ??= new Session(memory.options.session ?? run.plan.binding.session);
+export function sessionOf(flow: Flow): Session {
+  const memory = memoryOf(flow);
+  memory.session ??= new Session(memory.options.session ?? flow.plan.binding.session);
   return memory.session;
 }
 
@@ -69,8 +67,8 @@ export class SessionView implements SessionMap {
     return this.#session?.get(key) as T;
   }
   set(key: string, value: unknown): void {
-    const run = this.attempt.alive("session.set");
-    placed(this.attempt, () => sessionOf(run).set(key, value));
+    this.attempt.alive("session.set");
+    placed(this.attempt, () => sessionOf(this.attempt.flow as Flow).set(key, value));
   }
   has(key: string): boolean {
     return this.#session?.entries.has(key) === true;
@@ -83,11 +81,11 @@ export class SessionView implements SessionMap {
     return [...(this.#session?.entries.keys() ?? [])].sort().values();
   }
   use<T>(resource: Resource<T>): Promise<T> {
-    const run = this.attempt.alive("session.use");
+    this.attempt.alive("session.use");
     if (typeof resource?.open !== "function")
       throw new DefinitionError(`ctx.session.use: ${describe(resource)} is no resource. Make one with resource({ open, close }).`);
     this.#held ??= new Set();
-    return sessionOf(run).resources.use(resource, this.attempt, this.#held);
+    return sessionOf(this.attempt.flow as Flow).resources.use(resource, this.attempt, this.#held);
   }
   /** The attempt has settled: it holds no resource any more. */
   release(): void {
@@ -96,6 +94,6 @@ export class SessionView implements SessionMap {
   }
 
   get #session(): Session | undefined {
-    return this.attempt.run.memory?.session;
+    return this.attempt.flow.memory?.session;
   }
 }

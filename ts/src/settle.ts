@@ -1,12 +1,14 @@
 import type { Attempt } from "./attempt";
 import { emitAndSettle, exchange, frame, full, NONE } from "./buffer";
 import { InputRequestEvent } from "./built-in";
+import { endNested } from "./child-end";
 import { commitWrites } from "./commit";
 import { dispatch } from "./dispatch";
 import { checkEmits, eventOf, kindOf } from "./emit";
 import { development } from "./environment";
 import { StepReturnError } from "./errors";
 import type { Event } from "./event";
+import type { Flow } from "./flow";
 import { IN_EMIT, IN_FAN, IN_SETTLE } from "./generated/tables";
 import { forgetOnce } from "./once";
 import { type Output, outputOf, writeOutput } from "./output";
@@ -18,19 +20,22 @@ import { type Run, Thrown } from "./run";
 const OK = 0;
 export const FAILED = 1;
 /** Failed, and not worth another attempt. */
-const FAILED_FOR_GOOD = 3;
+export const FAILED_FOR_GOOD = 3;
 /** Not an event, or not of `emits`: never retried. */
 export const BAD = 2;
 
 /** True if what an attempt does still matters; it is over afterwards. */
 function finishAttempt(attempt: Attempt): boolean {
   if (attempt.invocation < 0) return false;
-  const run = attempt.run as Run;
-  run.unlink(attempt);
+  const flow = attempt.flow as Flow;
+  const { run } = flow;
+  flow.unlink(attempt);
+  if (attempt.nested !== undefined) endNested(run, attempt, undefined);
   if (attempt.own !== undefined) {
     attempt.end();
     run.parked?.delete(attempt.invocation);
   }
+  if (flow.timed !== undefined && attempt.step.nest === undefined) flow.leave();
   if (!run.cancelling) return true;
   attempt.invocation = -1;
   run.onSettled?.();
@@ -39,9 +44,11 @@ function finishAttempt(attempt: Attempt): boolean {
 
 export function settle(attempt: Attempt, value: unknown): void {
   const { invocation, step } = attempt;
-  if (invocation < 0) return;
-  const run = attempt.run as Run;
-  if (run.memory !== undefined || run.pause !== undefined || attempt.own !== undefined || run.observers !== undefined) return settleSlowly(attempt, value);
+  if (invocation < 0) return attempt.own?.late?.();
+  const flow = attempt.flow as Flow;
+  const { run } = flow;
+  if (flow.memory !== undefined || run.memory !== undefined || run.pause !== undefined || attempt.own !== undefined || run.observers !== undefined)
+    return settleSlowly(attempt, value);
   if (value === null || value === undefined) {
     if (!finishAttempt(attempt)) return;
     frame(IN_SETTLE, invocation, OK, NONE);
@@ -50,7 +57,7 @@ export function settle(attempt: Attempt, value: unknown): void {
     if (kind === undefined || kind !== step.lastKind) return settleSlowly(attempt, value);
     if (!finishAttempt(attempt)) return;
     if (development) Object.freeze(value);
-    emitAndSettle(invocation, step.lastType, run.put(value));
+    emitAndSettle(invocation, step.lastType, run.put(value, flow));
   }
   attempt.invocation = -1;
   exchange(run);
@@ -58,7 +65,8 @@ export function settle(attempt: Attempt, value: unknown): void {
 
 /** Everything but one event of the type that the step emitted last; and what comes with writes. */
 function settleSlowly(attempt: Attempt, value: unknown): void {
-  const run = attempt.run as Run;
+  const flow = attempt.flow as Flow;
+  const { run } = flow;
   const { step } = attempt;
   const pending = attempt.own?.pending ?? attempt.own?.writes?.over;
   if (pending !== undefined) return settleAfter(attempt, run, pending, value);
@@ -71,10 +79,10 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
   const outputs: Output[] = [];
   try {
     for (const one of fan ? value : value === null || value === undefined ? [] : [value]) {
-      const event = eventOf(run.plan, one, `Step "${step.name}" returned`, step.name);
-      checkEmits(step, event, "returned");
-      claimRequestId(run, event, attempt);
-      outputs.push(outputOf(run, event));
+      const given = eventOf(flow.plan, one, `Step "${step.name}" returned`, step.name);
+      checkEmits(step, given, "returned");
+      const event = claimRequestId(run, given, attempt);
+      outputs.push(outputOf(flow, event));
       run.observers?.emitted(attempt, event);
     }
   } catch (error) {
@@ -101,7 +109,7 @@ function settleAfter(attempt: Attempt, run: Run, pending: Promise<void>, value: 
 
 /** Writes the frames of an attempt that succeeded, and commits its writes with them (4.1). */
 function commitSettle(attempt: Attempt, run: Run, write: () => void): void {
-  if (run.memory === undefined && run.pause === undefined) return write();
+  if (attempt.flow.memory === undefined && run.memory === undefined && run.pause === undefined) return write();
   let saving: Promise<void> | undefined;
   try {
     saving = commitWrites(attempt, write);
@@ -119,14 +127,15 @@ function commitSettle(attempt: Attempt, run: Run, write: () => void): void {
 
 function settleOutputs(attempt: Attempt, run: Run, outputs: readonly Output[], fan: boolean): void {
   const { invocation, step } = attempt;
+  const flow = attempt.flow as Flow;
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
-  if (run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
+  if (flow.memory !== undefined) forgetOnce(flow.memory, attempt.seq);
   run.observers?.settled(attempt);
   if (fan) frame(IN_FAN, invocation, 0, 0);
-  if (outputs[0] !== undefined) remember(run, step, outputs[0]);
+  if (outputs[0] !== undefined) remember(flow, step, outputs[0]);
   for (const output of outputs) {
-    writeOutput(run, output, IN_EMIT, invocation);
+    writeOutput(flow, output, IN_EMIT, invocation);
     if (full()) exchange(run);
   }
   frame(IN_SETTLE, invocation, OK, NONE);
@@ -145,15 +154,16 @@ function ofLastKind({ lastKind }: Attempt["step"], values: readonly unknown[]): 
 
 function settleFan(attempt: Attempt, run: Run, events: readonly Event[], type: number): void {
   const { invocation } = attempt;
+  const flow = attempt.flow as Flow;
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
-  if (run.memory !== undefined) forgetOnce(run.memory, attempt.seq);
+  if (flow.memory !== undefined) forgetOnce(flow.memory, attempt.seq);
   run.observers?.settled(attempt);
   frame(IN_FAN, invocation, 0, 0);
   for (const event of events) {
     run.observers?.emitted(attempt, event);
     if (development) Object.freeze(event);
-    frame(IN_EMIT, invocation, type, run.put(event));
+    frame(IN_EMIT, invocation, type, run.put(event, flow));
     if (full()) exchange(run);
   }
   frame(IN_SETTLE, invocation, OK, NONE);
@@ -161,22 +171,22 @@ function settleFan(attempt: Attempt, run: Run, events: readonly Event[], type: n
 }
 
 /** The next event of this kind from this step takes the short way. */
-function remember(run: Run, step: Attempt["step"], { event, type }: Output): void {
+function remember(flow: Flow, step: Attempt["step"], { event, type }: Output): void {
   const kind = kindOf(event);
   // A request has an id, which has to be looked up.
-  if (kind === undefined || run.plan.keyed[type] !== undefined || event.type === InputRequestEvent.type) return;
+  if (kind === undefined || flow.plan.keyed[type] !== undefined || event.type === InputRequestEvent.type) return;
   step.lastKind = kind;
   step.lastType = type;
 }
 
 export function settleFailed(attempt: Attempt, error: unknown, outcome: number): void {
   const { invocation } = attempt;
-  if (invocation < 0) return;
+  if (invocation < 0) return attempt.own?.late?.();
   const pending = attempt.own?.pending;
   // What it has committed before stays: its commit points come first.
   if (pending !== undefined && outcome === FAILED && !attempt.aborted) {
     attempt.own!.pending = undefined;
-    const run = attempt.run as Run;
+    const { run } = attempt;
     const again = () => {
       settleFailed(attempt, error, outcome);
       dispatch(run);
@@ -184,11 +194,11 @@ export function settleFailed(attempt: Attempt, error: unknown, outcome: number):
     pending.then(again, again);
     return;
   }
-  const { pause } = attempt.run as Run;
+  const { pause } = attempt.run;
   if (pause?.taken) {
     void pause.over.then(() => {
       settleFailed(attempt, error, outcome);
-      dispatch(attempt.run as Run);
+      dispatch(attempt.run);
     });
     return;
   }
@@ -196,15 +206,16 @@ export function settleFailed(attempt: Attempt, error: unknown, outcome: number):
   const verdict = outcome === FAILED && step.retry !== undefined && !attempt.aborted ? retryVerdict(step.retry, error) : { error, outcome };
   if (attempt.invocation < 0 || !finishAttempt(attempt)) return;
   attempt.invocation = -1;
-  const run = attempt.run as Run;
-  if (outcome === BAD && error instanceof StepReturnError) Object.assign(error, { runId: run.runId });
+  const flow = attempt.flow as Flow;
+  const { run } = flow;
+  if (outcome === BAD && error instanceof StepReturnError) Object.assign(error, { runId: flow.runId });
   if (step.retry !== undefined) writeChance(run, step);
   const { observers } = run;
-  frame(IN_SETTLE, invocation, verdict.outcome, run.put(new Thrown(verdict.error)));
+  frame(IN_SETTLE, invocation, verdict.outcome, run.put(new Thrown(verdict.error), flow));
   exchange(run);
   observers?.failed(attempt, verdict.error, run.delayed?.has(invocation) === true);
   // One that is tried again gets its results then.
-  if (run.memory !== undefined && run.delayed?.has(invocation) !== true) forgetOnce(run.memory, attempt.seq);
+  if (flow.memory !== undefined && run.delayed?.has(invocation) !== true) forgetOnce(flow.memory, attempt.seq);
 }
 
 /** What the step's `retryOn` says of an error; what it throws itself is no reason to try again. */

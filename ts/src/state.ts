@@ -1,11 +1,11 @@
 import type { Attempt } from "./attempt";
 import { type Encoded, encode } from "./codec";
 import { DefinitionError, UnserializableError } from "./errors";
+import type { Flow } from "./flow";
 import { decodeValue, encodeValue } from "./instance";
 import { memoryOf, type RunMemory } from "./memory";
 import { fieldPath } from "./path";
 import { placed } from "./place";
-import type { Run } from "./run";
 import { describe, isWellFormed } from "./values";
 
 export type Key<S> = Extract<keyof S, string>;
@@ -122,7 +122,7 @@ export class StateView implements StateMap {
     return own instanceof Updates ? this.#updated(key, own, this.#waiting?.length ?? 0) : own;
   }
   put(key: string, value: Written): void {
-    memoryOf(this.attempt.run as Run);
+    memoryOf(this.attempt.flow as Flow);
     this.#written ??= new Map();
     this.#written.set(key, value);
   }
@@ -219,13 +219,13 @@ export class StateView implements StateMap {
   }
   /** For an attempt that is over, as long as somebody holds its run. */
   get #memory(): RunMemory | undefined {
-    return this.attempt.run.memory;
+    return this.attempt.flow.memory;
   }
   get #committed(): ReadonlyMap<string, Encoded> {
-    return this.#memory?.state ?? this.attempt.run.memoryOptions.initial;
+    return this.#memory?.state ?? this.attempt.flow.memoryOptions.initial;
   }
   get #types() {
-    return this.attempt.run.memoryOptions.types;
+    return this.attempt.flow.memoryOptions.types;
   }
   #check(key: unknown, method: string): void {
     this.attempt.alive(`state.${method}`);

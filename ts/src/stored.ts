@@ -6,13 +6,31 @@ import { refused, type SnapshotHeader } from "./snapshot";
 
 /** What the core tells of a snapshot (docs/internal/boundary.md). */
 interface Document {
-  readonly header: SnapshotHeader & { readonly steps: readonly { readonly name: string }[] };
+  readonly header: SnapshotHeader & { readonly steps: readonly { readonly name: string }[]; readonly children?: readonly { readonly workflow: string }[] };
   readonly slots: readonly number[];
   readonly events: readonly unknown[];
   /** With a 1 behind a value that is plain JSON of a bounded depth, which every reader can read. */
   readonly entries: readonly (readonly [string, unknown, 1?])[];
   readonly bytes: readonly (readonly [string, number, number])[];
   readonly queued: readonly number[];
+  readonly flows?: readonly StoredChild[];
+  /** Events that child runs hold: slot and child run. */
+  readonly inner?: readonly (readonly [number, number])[];
+}
+
+/** A child run in a snapshot, as the core tells of it. */
+export interface StoredChild {
+  readonly id: number;
+  /** Of the invocation that opened it. */
+  readonly flow: number;
+  readonly invocation: number;
+  readonly seq: number;
+  readonly step: string;
+  readonly branch: number;
+  readonly attempt: number;
+  readonly over: boolean;
+  /** Its place among the workflows of child runs in the header. */
+  readonly workflow: number;
 }
 
 /** A snapshot's content as the facade wants it, not decoded. */
@@ -21,7 +39,12 @@ export interface Stored {
   readonly slots: readonly number[];
   readonly events: readonly { readonly type: string; readonly payload: Encoded }[];
   readonly queued: readonly number[];
-  /** Keys and values of a section, by what follows its name. */
+  readonly flows: readonly StoredChild[];
+  /** The child runs that hold events, by slot. */
+  readonly owners: ReadonlyMap<number, number>;
+  /** The sections of child runs. */
+  readonly inner: readonly string[];
+  /** Keys and values of a section, by what follows its name. Those of a child run are named as a run's, after `child/<id>/`. */
   readonly section: (name: string) => readonly (readonly [string, Encoded])[];
 }
 
@@ -39,8 +62,7 @@ export function read(plan: Plan, bytes: Uint8Array<ArrayBuffer>): Stored {
   }
   const sections = new Map<string, [string, Encoded][]>();
   for (const [key, tree, plain] of document.entries) {
-    const slash = key.indexOf("/");
-    const [name, rest] = slash < 0 ? [key, ""] : [key.slice(0, slash), key.slice(slash + 1)];
+    const [, name = key, rest = ""] = /^((?:child\/\d+\/)?[^/]*)(?:\/(.*))?$/s.exec(key) ?? [];
     const section = sections.get(name) ?? [];
     section.push([rest, { tree, bytes: pieces.get(key), plain: plain === 1 }]);
     sections.set(name, section);
@@ -49,7 +71,16 @@ export function read(plan: Plan, bytes: Uint8Array<ArrayBuffer>): Stored {
     const { type, payload } = event as { type: string; payload: unknown };
     return { type, payload: { tree: payload, bytes: pieces.get(`event/${document.slots[at]}`) } };
   });
-  return { header: document.header, slots: document.slots, events, queued: document.queued, section: (name) => sections.get(name) ?? [] };
+  return {
+    header: document.header,
+    slots: document.slots,
+    events,
+    queued: document.queued,
+    flows: document.flows ?? [],
+    owners: new Map(document.inner),
+    inner: [...sections.keys()].filter((name) => name.startsWith("child/")),
+    section: (name) => sections.get(name) ?? [],
+  };
 }
 
 /** @throws SnapshotError that names what cannot be read */

@@ -2,10 +2,10 @@ import type { Attempt } from "./attempt";
 import { decode, type Encoded, encode, encodedEqual, marksOf, type StateClass } from "./codec";
 import { FieldStoreError } from "./errors";
 import type { FieldStore } from "./field-store";
+import type { Flow } from "./flow";
 import { Kept, StateValue } from "./instance";
 import { memoryOf, type RunMemory } from "./memory";
 import { fieldPath } from "./path";
-import type { Run } from "./run";
 import { describe } from "./values";
 
 /** A field that a store keeps, and where it is. */
@@ -42,7 +42,7 @@ export function saveFields(attempt: Attempt, changes: Changes, saved: Stored[]):
 }
 
 async function saveAll(attempt: Attempt, fields: readonly Stored[], saved: Stored[]): Promise<void> {
-  const memory = memoryOf(attempt.run as Run);
+  const memory = memoryOf(attempt.flow as Flow);
   const { types } = memory.options;
   const { runId } = attempt;
   memory.commits++;
@@ -119,7 +119,7 @@ export function unloaded(memory: RunMemory): Stored[] {
 export async function loadField({ key, type, field, kept }: Stored, ctx: Attempt): Promise<void> {
   try {
     const value = await storeOf(type, field).load(kept.place.key!, ctx);
-    kept.value = encode(value, fieldPath(fieldPath("state", key), field), ctx.run.memoryOptions.types);
+    kept.value = encode(value, fieldPath(fieldPath("state", key), field), ctx.flow.memoryOptions.types);
   } catch (cause) {
     throw storeError("load", key, type, field, cause, { runId: ctx.runId });
   }

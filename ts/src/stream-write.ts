@@ -5,6 +5,7 @@ import { eventOf, kindOf } from "./emit";
 import { development } from "./environment";
 import { CancelledError } from "./errors";
 import type { Event } from "./event";
+import type { Flow } from "./flow";
 import type { Run } from "./run";
 import { type Held, type Stream, streamOf } from "./stream";
 
@@ -18,6 +19,7 @@ class HeldWrite implements Held {
 
   constructor(
     readonly event: Event,
+    readonly flow: Flow,
     private readonly all: HeldWrites,
   ) {
     this.promise = new Promise((resolve, reject) => {
@@ -50,7 +52,7 @@ export class HeldWrites {
   }
 
   add(event: Event): Promise<void> {
-    const held = new HeldWrite(event, this);
+    const held = new HeldWrite(event, this.attempt.flow as Flow, this);
     this.#writes.add(held);
     this.stream.held.push(held);
     return held.promise;
@@ -80,10 +82,10 @@ export class HeldWrites {
 export function writeToStream(attempt: Attempt, run: Run, value: unknown): Promise<void> {
   if (attempt.aborted) throw attempt.over("so writeEventToStream does nothing any more", attempt.own?.reason);
   const known = value !== null && value !== undefined && kindOf(value) !== undefined;
-  const event = known ? (value as Event) : eventOf(run.plan, value, `Step "${attempt.stepName}" wrote to the stream`, attempt.stepName);
+  const event = known ? (value as Event) : eventOf((attempt.flow as Flow).plan, value, `Step "${attempt.stepName}" wrote to the stream`, attempt.stepName);
   if (development) Object.freeze(event);
   const stream = streamOf(run);
-  if (stream.write(event)) return DONE;
+  if (stream.write(event, attempt.flow as Flow)) return DONE;
   if (attempt.own?.writes === undefined) {
     attempt.hold(new HeldWrites(attempt, stream));
     // A drain does not wait for it.

@@ -1,6 +1,7 @@
 import type { Cursor } from "./cursor";
 import { development, randomId } from "./environment";
 import type { Event } from "./event";
+import type { Flow } from "./flow";
 import { List, type Listed } from "./list";
 import type { Outcome, Run } from "./run";
 
@@ -21,6 +22,7 @@ export type Overflow = "block" | "drop-oldest" | "error";
 /** A write that waits for room, in the run's line. */
 export interface Held extends Listed<Held> {
   readonly event: Event;
+  readonly flow: Flow;
   /** It has its place in the stream. Runs no user code. */
   published(): void;
 }
@@ -30,7 +32,6 @@ const RETENTION = 10_000;
 /** Of readers: not counted yet. */
 const UNKNOWN = -1;
 const leave = (cursor: Cursor): void => cursor.leave();
-const ITSELF: readonly string[] = Object.freeze([]);
 
 /** What observers see of one run: a bounded buffer of items, the readers that are attached, and the writes that wait for room. */
 export class Stream {
@@ -94,16 +95,16 @@ export class Stream {
   }
 
   /** @returns false when it has to wait for room */
-  write(event: Event): boolean {
+  write(event: Event, flow: Flow): boolean {
     // While a write waits there is none, so that they stay in order.
     if (!this.#makeRoom()) return false;
-    this.#append(event);
+    this.#append(event, flow);
     return true;
   }
   /** For the engine's own events, which never wait: they may exceed the bound (10.3). */
-  writeOwn(event: Event): void {
+  writeOwn(event: Event, flow: Flow): void {
     this.#makeRoom();
-    this.#append(event);
+    this.#append(event, flow);
   }
 
   /** The item that a reader is at, which it goes past; undefined where there is none yet. */
@@ -140,15 +141,15 @@ export class Stream {
 
   /** The run's outcome is told: its StopEvent is the last item, and readers that have all get the end. */
   end(outcome: Outcome): void {
-    if (outcome.status === "completed") this.writeOwn(outcome.stop);
+    if (outcome.status === "completed") this.writeOwn(outcome.stop, this.run);
     this.#outcome = outcome;
     for (let cursor = this.#waiting.first; cursor !== undefined; cursor = this.#waiting.first) cursor.end(outcome);
   }
 
-  #append(event: Event): void {
+  #append(event: Event, flow: Flow): void {
     const offset = this.#next;
     if (offset - this.#oldest > this.#mask) this.#grow();
-    const item: StreamItem = { offset, event, path: ITSELF, runId: this.run.runId };
+    const item: StreamItem = { offset, event, path: flow.path, runId: flow.runId };
     if (development) Object.freeze(item);
     this.#ring[this.#place(offset)] = item;
     this.#next = offset + 1;
@@ -198,10 +199,16 @@ export class Stream {
     this.#behind--;
     for (let held = this.held.first; held !== undefined && this.#makeRoom(); held = this.held.first) {
       this.held.drop(held);
-      this.#append(held.event);
+      this.#append(held.event, held.flow);
       held.published();
     }
   }
+}
+
+/** An event of the engine's, and the run or child run that it is of. */
+export interface Shown {
+  readonly event: Event;
+  readonly flow: Flow;
 }
 
 /** Events of the engine that are kept for a stream that nobody has asked for yet. */
@@ -213,7 +220,7 @@ export function streamOf(run: Run): Stream {
   const stream = new Stream(run);
   run.stream = stream;
   stream.startAt(run.streamed);
-  for (const event of run.shown ?? []) stream.writeOwn(event);
+  for (const { event, flow } of run.shown ?? []) stream.writeOwn(event, flow);
   run.shown = undefined;
   if (run.told !== undefined) stream.end(run.told);
   return stream;
@@ -225,9 +232,15 @@ export function positionOf(run: Run): number {
 }
 
 /** Publishes an event of the engine's: it never waits. Most runs that ask are read by nobody, and wait for long: they need no stream. Runs no user code. */
-export function publishOwn(run: Run, event: Event): void {
+export function publishOwn(flow: Flow, event: Event): void {
+  show({ event, flow });
+}
+
+/** The same, of one that may be made only when somebody reads. */
+export function show(shown: Shown): void {
+  const { run } = shown.flow;
   if (run.stream === undefined && (run.shown?.length ?? 0) < FEW) {
-    if (run.shown === undefined) run.shown = [event];
-    else run.shown.push(event);
-  } else streamOf(run).writeOwn(event);
+    if (run.shown === undefined) run.shown = [shown];
+    else run.shown.push(shown);
+  } else streamOf(run).writeOwn(shown.event, shown.flow);
 }

@@ -4,6 +4,7 @@ import { InternalError, SnapshotError } from "./errors";
 import { internal, message } from "./failure";
 import type { HostPart } from "./host-part";
 import { fill } from "./resume";
+import { addChildren, restored } from "./resume-children";
 import { Run } from "./run";
 import { hostPart, save } from "./save";
 import { read } from "./stored";
@@ -50,10 +51,12 @@ function lostPart(run: Run): string | undefined {
   const member = cold(() => core.verify(plan.id, run.handle, bytes, Uint32Array.from(part.document.unbegun))) ?? message(core.lastError());
   if (member !== "") return member;
   const other = new Run(plan, run.runId);
-  other.handle = cold(() => core.restore(plan.id, bytes));
+  const stored = read(plan, bytes);
+  addChildren(other, stored);
+  other.handle = restored(other, bytes);
   if (other.handle < 0) return message(core.lastError());
   try {
-    fill(other, read(plan, bytes));
+    fill(other, stored);
     const again = hostPart(other, { lenient: true });
     return difference(part, again) ?? (sameBytes(bytes, save(other, again)) ? undefined : "bytes");
   } finally {
@@ -76,7 +79,7 @@ function difference(one: HostPart, two: HostPart): string | undefined {
   const others = new Map(two.document.entries);
   for (const [key, tree] of one.document.entries) {
     // The core keeps those that something waits for, and has compared them.
-    if (!others.has(key) && /^(?:key|sent)\//.test(key)) continue;
+    if (!others.has(key) && /^(?:key|(?:child\/\d+\/)?sent)\//.test(key)) continue;
     if (!others.has(key) || differ(key, tree, others.get(key))) return key.split("/")[0];
     others.delete(key);
   }

@@ -3,6 +3,7 @@ import { exchange, frame, frameTime, NONE } from "./buffer";
 import type { InputRequestEvent, InputResponseEvent } from "./built-in";
 import { fromHost, soon } from "./dispatch";
 import { DefinitionError, type ErrorDetails, TimeoutError } from "./errors";
+import type { Flow } from "./flow";
 import { IN_ASK, IN_SLEEP, IN_TICK, IN_UNTIL } from "./generated/tables";
 import { awaitRequest, type RequestOptions, requestOf } from "./requests";
 import type { Run } from "./run";
@@ -39,12 +40,27 @@ export class Waits {
     return this.#wait(attempt, this.#asking, this.#requests++);
   }
   #wait(attempt: Attempt, waits: Map<number, Wait>, at: number): Promise<unknown> {
+    // At once, and not when the step goes on: a pause that comes between waits for it.
+    const over = () => {
+      attempt.unpark();
+      if (waits === this.#asking) attempt.ask(-1);
+    };
     const promise = new Promise((resolve, reject) => {
-      waits.set(at, { resolve, reject });
-    }).finally(() => attempt.unpark());
+      waits.set(at, {
+        resolve: (value) => {
+          over();
+          resolve(value);
+        },
+        reject: (error) => {
+          over();
+          reject(error);
+        },
+      });
+    });
     // A step need not await it: what it gives then concerns nobody.
     promise.catch(() => {});
     attempt.park();
+    if (waits === this.#asking) attempt.ask(1);
     return promise;
   }
 
@@ -117,7 +133,7 @@ export function requestInput(attempt: Attempt, run: Run, options: RequestOptions
   const waits = attempt.waits(run);
   const at = waits.nextRequest;
   const id = `${attempt.invocationId}/${at}`;
-  const details = { step, runId: run.runId };
+  const details = { step, runId: attempt.runId };
   const { event, timeout } = requestOf(options, id, where, details);
   if (attempt.aborted) return Promise.reject(attempt.own!.reason);
   const { prompt } = event;
@@ -126,7 +142,7 @@ export function requestInput(attempt: Attempt, run: Run, options: RequestOptions
     writeNow(run);
     frameTime(IN_UNTIL, Math.min(NEVER, run.timers.now() + Math.ceil(timeout)));
   }
-  frame(IN_ASK, attempt.invocation, at, run.put(event));
+  frame(IN_ASK, attempt.invocation, at, run.put(event, attempt.flow as Flow));
   exchange(run);
   const pending = awaitRequest(run, id, options.schema, step);
   if (pending !== undefined && pending.prompt !== prompt) waits.answered(at, { prompt: pending.prompt, response: undefined, expired: false });

@@ -1,29 +1,14 @@
-import { type Accepts, type All, type Collect, type TypeRef, typeRef } from "./accepts";
-import { begin, checkOptions } from "./begin";
+import type { Accepts, All, Collect } from "./accepts";
 import type { InputRequestEvent } from "./built-in";
 import type { Context } from "./context";
 import { methodSteps } from "./decorators";
 import { DefinitionError } from "./errors";
 import type { Event, EventClass, StartPayload, StopEvent } from "./event";
-import { Handler, type RunOptions } from "./handler";
-import type { MemoryOptions } from "./memory";
-import { memoryOptions, type WorkflowMemory } from "./options";
-import { compile, type Plan } from "./plan";
-import { resumeRun } from "./resume";
-import type { Snapshot } from "./snapshot";
-import { defineStep, isLimit, type Received, type StepDefinition, type StepOptions, type StepResult } from "./step";
-import { describe, isPlainObject } from "./values";
-
-export interface WorkflowOptions<State extends object = Record<string, unknown>> extends WorkflowMemory<State> {
-  /** Of the workflow's definition. Default: 1. */
-  version?: number;
-  /** What becomes of an event that no step accepts: it fails the run, is dropped, or is only for observers. Default: "error" (3.3). */
-  unhandledEvents?: "error" | "ignore" | "stream";
-  /** Milliseconds of running time: pauses and waiting for answers or events from outside do not count. Default: no limit (5.2). */
-  timeout?: number;
-  /** Types that may come from outside by `handler.send` (1.8). */
-  external?: readonly EventClass[];
-}
+import type { Handler, RunOptions } from "./handler";
+import type { WorkflowOptions } from "./options";
+import type { WorkflowDefinition } from "./plan";
+import { Program } from "./program";
+import { defineStep, type Received, type StepDefinition, type StepOptions, type StepResult } from "./step";
 
 /**
  * Steps wired by the types of events they accept. Chain `.step(…)`, or extend it and decorate methods with `@step`.
@@ -39,40 +24,14 @@ export class Workflow<
   State extends object = Record<string, unknown>,
   Accepted extends string = string,
   Emitted extends string = never,
-> {
-  readonly name: string;
-  readonly version: number;
-  readonly #unhandled: "error" | "ignore" | "stream";
-  readonly #external: readonly TypeRef[];
-  readonly #timeout: number | undefined;
-  readonly #memory: MemoryOptions;
+> extends Program<Input, Result> {
   readonly #steps = new Map<string, StepDefinition>();
-  #plan: Plan | undefined;
   /** Only for the compiler: what flows in and out. */
   declare protected readonly flow: { input: Input; result: Result; state: State; accepted: Accepted; emitted: Emitted };
 
   /** @throws DefinitionError for bad options, UnserializableError for an initial state that cannot be stored */
   constructor(name: string, options: WorkflowOptions<State> = {}) {
-    if (typeof name !== "string" || name === "") throw new DefinitionError(`A workflow's name is a non-empty string, not ${describe(name)}.`);
-    const refuse = (why: string): never => {
-      throw new DefinitionError(`Workflow "${name}": ${why}`);
-    };
-    if (!isPlainObject(options)) refuse(`the options are an object, not ${describe(options)}.`);
-    const { version = 1, unhandledEvents = "error", external = [], timeout, state, session, sessionPausePolicy, types, migrate, verify, ...unknown } = options;
-    const extra = Object.keys(unknown)[0];
-    if (extra !== undefined)
-      refuse(`there is no option "${extra}". Known: version, state, timeout, session, sessionPausePolicy, unhandledEvents, external, types, migrate, verify.`);
-    if (!Number.isSafeInteger(version) || version < 1) refuse(`"version" is a whole number from 1 up, not ${describe(version)}.`);
-    if (unhandledEvents !== "error" && unhandledEvents !== "ignore" && unhandledEvents !== "stream")
-      refuse(`"unhandledEvents" is "error", "ignore" or "stream", not ${describe(unhandledEvents)}.`);
-    if (!Array.isArray(external)) refuse(`"external" is an array of event classes, not ${describe(external)}.`);
-    if (timeout !== undefined && !isLimit(timeout)) refuse(`"timeout" is a number of milliseconds above 0, not ${describe(timeout)}.`);
-    this.#timeout = timeout === Number.POSITIVE_INFINITY ? undefined : timeout;
-    this.#memory = memoryOptions(options, refuse);
-    this.name = name;
-    this.version = version;
-    this.#unhandled = unhandledEvents;
-    this.#external = external.map((one) => typeRef(`Workflow "${name}", external`, one));
+    super("Workflow", name, options);
     for (const [method, { accepts, options, name: step = method }] of methodSteps(this)) {
       this.step(step, accepts as string, options, (event, ctx) =>
         (this as unknown as Record<string, (event: unknown, ctx: Context<State>) => StepResult>)[method]!(event, ctx),
@@ -95,7 +54,7 @@ export class Workflow<
     run: (event: Received<A>, ctx: Context<State>) => R,
   ): Next<this, A, R>;
   step(name: string, accepts: unknown, ...rest: unknown[]): unknown {
-    if (this.#plan !== undefined)
+    if (this.hasRun)
       throw new DefinitionError(`Workflow "${this.name}" has run already, so step "${name}" comes too late. Add all steps before the first run.`, {
         step: name,
       });
@@ -112,13 +71,9 @@ export class Workflow<
    * @param input the payload of the StartEvent
    * @throws (as a rejection) DefinitionError, StepError, StalledError, UnhandledEventError, StepReturnError, CancelledError
    */
-  run(this: Routed<this, Accepted, Emitted>, input: Input, options?: RunOptions): Promise<Result>;
-  run(input: Input, options?: RunOptions): Promise<Result> {
-    try {
-      return begin(this.#compiled(), input, options).result() as Promise<Result>;
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  override run(this: Routed<this, Accepted, Emitted>, input: Input, options?: RunOptions): Promise<Result>;
+  override run(input: Input, options?: RunOptions): Promise<Result> {
+    return super.run(input, options);
   }
 
   /**
@@ -126,40 +81,13 @@ export class Workflow<
    *
    * @throws DefinitionError, EventValidationError
    */
-  start(this: Routed<this, Accepted, Emitted>, input: Input, options?: RunOptions): Handler<Result>;
-  start(input: Input, options?: RunOptions): Handler<Result> {
-    return new Handler(begin(this.#compiled(), input, options));
+  override start(this: Routed<this, Accepted, Emitted>, input: Input, options?: RunOptions): Handler<Result>;
+  override start(input: Input, options?: RunOptions): Handler<Result> {
+    return super.start(input, options);
   }
 
-  /**
-   * Goes on from a snapshot, here or in another process, on Node or in a browser, under the same run id (7.3). Its steps are
-   * called after this has returned; those that had not settled are called again.
-   *
-   * @param snapshot a Snapshot, its text, or its bytes in either form
-   * @param options `signal`, `session`, `streamRetention` and `overflow`
-   * @throws SnapshotError for what is damaged, newer, of another workflow, or does not fit this one: nothing is left of it
-   * @example
-   * const handler = workflow.resume(await readFile("run.json", "utf8"));
-   */
-  resume(snapshot: Snapshot | string | Uint8Array, options: RunOptions = {}): Handler<Result> {
-    const plan = this.#compiled();
-    checkOptions(plan.name, options);
-    return new Handler(resumeRun(plan, snapshot, options));
-  }
-
-  #compiled(): Plan {
-    const plan = this.#plan;
-    if (plan?.usable) return plan;
-    this.#plan = compile({
-      name: this.name,
-      version: this.version,
-      unhandled: this.#unhandled,
-      external: this.#external,
-      timeout: this.#timeout,
-      steps: [...this.#steps.values()],
-      memory: this.#memory,
-    });
-    return this.#plan;
+  protected override define(): WorkflowDefinition {
+    return { ...this.options, start: undefined, stages: undefined, steps: [...this.#steps.values()] };
   }
 }
 

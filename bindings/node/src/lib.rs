@@ -69,8 +69,8 @@ pub fn upgrade(snapshot: &[u8], upgrade: &[u8], blob: &[u8]) -> Option<Buffer> {
 
 /// The handle of a run that goes on from a snapshot, or the negative number of an error.
 #[napi]
-pub fn restore(plan: i32, snapshot: &[u8]) -> i32 {
-    caught(|core| core.restore(plan, snapshot)).unwrap_or(-ERR_INTERNAL)
+pub fn restore(plan: i32, snapshot: &[u8], children: &[u32]) -> i32 {
+    caught(|core| core.restore(plan, snapshot, children)).unwrap_or(-ERR_INTERNAL)
 }
 
 /// The member of a run that its snapshot has lost, or an empty text.

@@ -58,8 +58,8 @@ pub fn upgrade(snapshot: &[u8], upgrade: &[u8], blob: &[u8]) -> Option<Vec<u8>> 
 
 /// The handle of a run that goes on from a snapshot, or the negative number of an error.
 #[wasm_bindgen]
-pub fn restore(plan: i32, snapshot: &[u8]) -> i32 {
-    with(|instance| instance.core.restore(plan, snapshot))
+pub fn restore(plan: i32, snapshot: &[u8], children: &[u32]) -> i32 {
+    with(|instance| instance.core.restore(plan, snapshot, children))
 }
 
 /// The member of a run that its snapshot has lost, or an empty text.

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use crate::bits::Bits;
 use crate::error::CoreError;
 use crate::frame::{BUFFER_WORDS, Frame, HEADER, NONE, Output, ROOM, WORDS};
-use crate::generated::{ERR_INTERNAL, IN_CLOSE, IN_PANIC, IN_START};
+use crate::generated::{ERR_INTERNAL, IN_CHILD, IN_CLOSE, IN_PANIC, IN_START};
 use crate::plan::Plan;
-use crate::run::{EventTypes, Run, compatible};
+use crate::run::{EventTypes, Layout, Run, compatible};
 use crate::slab::Slab;
 use crate::snapshot;
 
@@ -89,27 +89,40 @@ impl Core {
         self.told(upgraded)
     }
 
-    /// The handle of a run that goes on from a snapshot with the first exchange, or the negative number of an error.
+    /// The handle of a run that goes on from a snapshot with the first exchange, or the negative number of an error. `children` are
+    /// the plans of its child runs, in the order of `document`.
     #[inline(never)]
-    pub fn restore(&mut self, plan: i32, bytes: &[u8]) -> i32 {
-        match self.restored(plan, bytes) {
+    pub fn restore(&mut self, plan: i32, bytes: &[u8], children: &[u32]) -> i32 {
+        let children = children.iter().map(|plan| self.plan(*plan)).collect::<Result<Vec<_>, _>>();
+        match children.and_then(|children| self.restored(plan, bytes, children)) {
             Ok(run) => self.runs.insert(run) as i32,
             Err(error) => self.fail(&error),
         }
     }
 
-    fn restored(&self, plan: i32, bytes: &[u8]) -> Result<Box<Run>, CoreError> {
-        let plan = self.plans.get(plan as u32).ok_or_else(|| CoreError::internal(format!("there is no plan {plan}")))?;
+    fn restored(&self, plan: i32, bytes: &[u8], children: Vec<Rc<Plan>>) -> Result<Box<Run>, CoreError> {
+        let mut plans = vec![self.plan(plan as u32)?];
+        plans.extend(children);
         let snapshot = snapshot::read_known(bytes)?;
         let types = EventTypes::read(&snapshot)?;
-        compatible(plan, &snapshot, &types)?;
-        Run::restore(plan.clone(), &snapshot, &types)
+        let layout = Layout::read(&snapshot)?;
+        if plans.len() != 1 + layout.flows.len() {
+            let (given, wanted) = (plans.len() - 1, layout.flows.len());
+            return Err(CoreError::internal(format!("the host gave {given} plans for {wanted} entries of the section \"flow\"")));
+        }
+        compatible(&plans, &snapshot, &layout, &types)?;
+        Run::restore(plans, &snapshot, &layout, &types)
+    }
+
+    fn plan(&self, id: u32) -> Result<Rc<Plan>, CoreError> {
+        self.plans.get(id).cloned().ok_or_else(|| CoreError::internal(format!("there is no plan {}", id as i32)))
     }
 
     /// The member of a run that its snapshot has lost; empty: none. None: `last_error` tells why it cannot be restored.
     #[inline(never)]
     pub fn verify(&mut self, plan: i32, run: i32, bytes: &[u8], unbegun: &[u32]) -> Option<String> {
-        let difference = match (self.restored(plan, bytes), self.runs.get(run as u32)) {
+        let children = self.runs.get(run as u32).map(|run| run.child_plans()).unwrap_or_default();
+        let difference = match (self.restored(plan, bytes, children), self.runs.get(run as u32)) {
             (Ok(restored), Some(run)) => Ok(run.difference(&restored, &Bits::of(unbegun)).unwrap_or_default().to_owned()),
             (Err(error), _) => Err(error),
             (_, None) => Err(CoreError::internal(format!("there is no run {run}"))),
@@ -196,6 +209,11 @@ impl Core {
             match frame[0] {
                 IN_CLOSE => closed = true,
                 IN_PANIC => panic_on_purpose(),
+                IN_CHILD => {
+                    let [_, by, plan, slot] = *frame;
+                    let plan = self.plans.get(plan as u32).ok_or_else(|| CoreError::internal(format!("there is no plan {plan}")))?;
+                    run.handle_child(by as u32, plan.clone(), slot as u32, &mut output)?;
+                }
                 _ => run.handle(frame, &mut output)?,
             }
             if run.over || closed {
@@ -209,9 +227,7 @@ impl Core {
         let count = output.count() as i32;
         let more = output.spilled() || (run.more && !run.over);
         run.spill = spill;
-        if run.over
-            && let Some(error) = run.failure.take()
-        {
+        if let Some(error) = run.failure.take() {
             self.last_error = error.json();
         }
         // A run that is over stays until its last commands have been fetched.

@@ -9,6 +9,8 @@ pub struct Definition {
     pub version: u64,
     pub unhandled: Unhandled,
     pub types: Vec<String>,
+    /// The type of the event that begins a run.
+    pub start: u32,
     pub external: Vec<u32>,
     pub steps: Vec<StepDefinition>,
 }
@@ -66,6 +68,7 @@ impl Definition {
             version: fields.maybe_number("version")?.unwrap_or(1),
             unhandled,
             types: fields.texts("types")?.into_iter().map(Cow::into_owned).collect(),
+            start: fields.maybe_small("start")?.unwrap_or(0),
             external: fields.smalls("external")?,
             steps: fields.list("steps")?.into_iter().map(StepDefinition::read).collect::<Result<_, _>>()?,
         })

@@ -22,6 +22,7 @@ pub const IN_ASK: i32 = 19;
 pub const IN_RESPOND: i32 = 20;
 pub const IN_OBSERVE: i32 = 21;
 pub const IN_RANDOM: i32 = 22;
+pub const IN_CHILD: i32 = 23;
 
 pub const CMD_ARG: i32 = 1;
 pub const CMD_INVOKE: i32 = 2;
@@ -42,6 +43,8 @@ pub const CMD_DELAYED: i32 = 16;
 pub const CMD_FAILED: i32 = 17;
 pub const CMD_ALARM: i32 = 18;
 pub const CMD_ROUTED: i32 = 19;
+pub const CMD_OPENED: i32 = 20;
+pub const CMD_ENDED: i32 = 21;
 
 pub const ERR_DEFINITION: i32 = 100;
 pub const ERR_EVENT_VALIDATION: i32 = 101;
@@ -56,6 +59,7 @@ pub const ERR_STREAM_OVERFLOW: i32 = 205;
 pub const ERR_ALREADY_ANSWERED: i32 = 206;
 pub const ERR_UNKNOWN_REQUEST: i32 = 207;
 pub const ERR_INVALID_RESPONSE: i32 = 208;
+pub const ERR_LOOP_LIMIT: i32 = 209;
 pub const ERR_SNAPSHOT: i32 = 300;
 pub const ERR_UNSERIALIZABLE: i32 = 301;
 pub const ERR_SESSION_VALUE: i32 = 400;
@@ -79,6 +83,7 @@ pub const fn code(number: i32) -> &'static str {
         ERR_ALREADY_ANSWERED => "ALREADY_ANSWERED",
         ERR_UNKNOWN_REQUEST => "UNKNOWN_REQUEST",
         ERR_INVALID_RESPONSE => "INVALID_RESPONSE",
+        ERR_LOOP_LIMIT => "LOOP_LIMIT",
         ERR_SNAPSHOT => "SNAPSHOT",
         ERR_UNSERIALIZABLE => "UNSERIALIZABLE",
         ERR_SESSION_VALUE => "SESSION_VALUE",

@@ -8,9 +8,10 @@ use crate::definition::{Accepts, Definition, Rest, StepDefinition, Unhandled};
 use crate::error::CoreError;
 use crate::json::{Fields, Object, Wrong};
 
-pub const START: u32 = 0;
 pub const STOP: u32 = 1;
 const ENGINE: &str = "blazen::";
+pub const REQUEST: &str = "blazen::InputRequestEvent";
+pub const FAILED: &str = "blazen::StepFailedEvent";
 
 pub type TypeId = u32;
 pub type StepId = u32;
@@ -19,6 +20,8 @@ pub struct Plan {
     pub name: String,
     pub version: u64,
     pub types: Vec<String>,
+    /// The type of the event that begins a run.
+    pub start: TypeId,
     pub steps: Vec<Step>,
     /// By type: the steps that accept it, in registration order.
     pub accepting: Vec<Vec<StepId>>,
@@ -135,7 +138,8 @@ impl Plan {
             Definition::read(text).map_err(|error| CoreError::internal(format!("the definition cannot be read: {error}")))?;
         let count = definition.types.len();
         let known = |id: &u32| (*id as usize) < count;
-        let all_known = definition.external.iter().all(known)
+        let all_known = known(&definition.start)
+            && definition.external.iter().all(known)
             && definition.steps.iter().all(|step| step.accepts.types().iter().all(known) && step.emits.iter().flatten().all(known));
         if count < 2 || !all_known {
             return Err(CoreError::internal("the definition names a type id that it does not list"));
@@ -149,6 +153,7 @@ impl Plan {
         let mut plan = Self {
             name: definition.name.clone(),
             version: definition.version,
+            start: definition.start,
             steps: Vec::with_capacity(definition.steps.len()),
             accepting: vec![Vec::new(); count],
             only: vec![None; count],
@@ -217,7 +222,7 @@ impl Plan {
         for (step, collects) in plan.steps.iter_mut().zip(collects) {
             step.collects = collects;
         }
-        if plan.accepting[START as usize].is_empty() {
+        if plan.accepting[plan.start as usize].is_empty() {
             return Err(CoreError::definition("no step accepts StartEvent, so a run has nothing to begin with. Add a step that does."));
         }
         check_paths(&definition)?;
@@ -227,9 +232,9 @@ impl Plan {
         }
         // The first StopEvent ends the run (3.4): no step gets one.
         plan.only[STOP as usize] = None;
-        let engine = |name: &str| definition.types.iter().position(|ty| *ty == format!("{ENGINE}{name}")).map(|id| id as TypeId);
-        plan.request = engine("InputRequestEvent");
-        plan.failed = engine("StepFailedEvent").filter(|ty| !plan.accepting[*ty as usize].is_empty());
+        let engine = |name: &str| definition.types.iter().position(|ty| ty == name).map(|id| id as TypeId);
+        plan.request = engine(REQUEST);
+        plan.failed = engine(FAILED).filter(|ty| !plan.accepting[*ty as usize].is_empty());
         // Routing these means more than a call.
         for ty in [plan.request, plan.failed].into_iter().flatten() {
             plan.only[ty as usize] = None;
@@ -270,6 +275,19 @@ impl Plan {
     #[inline]
     pub fn only(&self, ty: TypeId) -> Option<StepId> {
         self.only.get(ty as usize).copied().flatten()
+    }
+
+    pub fn described(&self) -> Vec<Described> {
+        self.steps.iter().map(|step| step.described.clone()).collect()
+    }
+
+    /// Whether a snapshot tells the same of both.
+    pub fn same(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+            || (self.name == other.name
+                && self.version == other.version
+                && self.steps.len() == other.steps.len()
+                && self.steps.iter().zip(&other.steps).all(|(one, two)| one.described == two.described))
     }
 
     pub fn step(&self, name: &str) -> Option<StepId> {
@@ -317,7 +335,7 @@ fn check_paths(definition: &Definition) -> Result<(), CoreError> {
         emits.push(types);
     }
     // The answer of a request may be of any type.
-    let request = definition.types.iter().position(|ty| *ty == format!("{ENGINE}InputRequestEvent"));
+    let request = definition.types.iter().position(|ty| ty == REQUEST);
     if emits.iter().any(|types| types.iter().any(|ty| Some(*ty as usize) == request)) {
         return Ok(());
     }

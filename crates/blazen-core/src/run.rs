@@ -1,11 +1,14 @@
 //! One execution: everything it holds is plain data, so that a snapshot is a walk over it.
 
+mod child;
 mod collect;
 mod compatible;
 mod entries;
+mod flow;
 mod hop;
 mod join;
 mod keys;
+mod layout;
 mod request;
 mod restore;
 mod retry;
@@ -24,14 +27,15 @@ use crate::bits::Bits;
 use crate::error::CoreError;
 use crate::frame::{Frame, NONE, Output};
 use crate::generated::*;
-use crate::plan::{Accept, Join, Plan, START, StepId, TypeId};
+use crate::plan::{Accept, Join, Plan, StepId, TypeId};
 use crate::slab::Slab;
 
-use collect::{Gathered, Given};
 pub use compatible::compatible;
 pub use entries::{CollectEntry, Entry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry};
-use join::JoinState;
+pub use flow::RUN;
+use flow::{Flow, FlowId};
 use keys::{Key, Keys};
+pub use layout::Layout;
 pub use request::Request;
 pub use restore::EventTypes;
 pub use save::{HostEntries, add_bytes};
@@ -67,8 +71,14 @@ pub struct Queued {
 
 #[derive(Clone, Copy)]
 pub enum What {
-    Event { ty: TypeId, slot: Slot, from: StepId },
+    Event {
+        ty: TypeId,
+        slot: Slot,
+        from: StepId,
+    },
     Close,
+    /// What stood here has been withdrawn.
+    Nothing,
 }
 
 #[derive(Clone, Copy)]
@@ -79,26 +89,8 @@ struct Staged {
 }
 
 #[derive(Default)]
-struct Pool {
-    running: u32,
-    backlog: VecDeque<InvocationId>,
-}
-
-/// A plan being executed within a run: the run itself; child runs are further ones.
-struct Flow {
-    plan: Rc<Plan>,
-    pools: Vec<Pool>,
-    /// By step, as far as any was used.
-    joins: Vec<JoinState>,
-    /// What each collect over the whole run has gathered, by its place.
-    whole: Vec<Gathered>,
-    /// By step, as far as any was used; what a stalled run tells of its collects.
-    given: Vec<Given>,
-}
-
-#[derive(Default)]
 pub struct Run {
-    flows: Vec<Flow>,
+    flows: Slab<Flow>,
     scopes: Slab<Scope>,
     queue: VecDeque<Queued>,
     invocations: Slab<Invocation>,
@@ -109,7 +101,6 @@ pub struct Run {
     staged: Vec<Staged>,
     keys: Keys,
     next_keys: Vec<Key>,
-    sent: Bits,
     next_id: Option<u32>,
     commit: u64,
     durable: u64,
@@ -126,12 +117,16 @@ pub struct Run {
     restored: bool,
     /// Nothing is dispatched; what settles and comes is taken in.
     paused: bool,
+    /// Child runs that wait for events from outside.
+    outside: u32,
     /// Invocations whose outcome matters.
     live: u32,
     /// Those of them that wait for a place in their pool.
     lined: u32,
     /// Those of them that await an answer.
     asking: u32,
+    /// Those of them that wait for child runs.
+    within: u32,
     /// Requests that nobody awaits: their answers are events.
     asked: u32,
     /// Payloads that tell of a failed step: where the step fails that gets one, the run does.
@@ -149,12 +144,10 @@ impl Run {
     pub fn begin(&mut self, plan: Rc<Plan>, slot: Slot) -> Result<(), CoreError> {
         self.durable = u64::MAX;
         self.scopes.insert(Scope::root(0));
-        let pools = plan.limits.iter().map(|_| Pool::default()).collect();
-        let whole = plan.whole.iter().map(|_| Gathered::default()).collect();
-        self.flows.reserve_exact(1);
-        self.flows.push(Flow { plan, pools, joins: Vec::new(), whole, given: Vec::new() });
+        let start = plan.start;
+        self.flows.insert(Flow::new(plan, ROOT, NOBODY));
         self.hold(slot)?;
-        self.enqueue(START, slot, NOBODY, Place { scope: ROOT, branch: 0 });
+        self.enqueue(start, slot, NOBODY, Place { scope: ROOT, branch: 0 });
         Ok(())
     }
 
@@ -168,15 +161,6 @@ impl Run {
         self.spill.shrink_to_fit();
     }
 
-    /// What a flow's list by step has for one; the list grows as far as it is used.
-    fn of_step<T: Default>(list: &mut Vec<T>, step: StepId) -> &mut T {
-        let at = step as usize;
-        if list.len() <= at {
-            list.resize_with(at + 1, T::default);
-        }
-        &mut list[at]
-    }
-
     /// Whether its memory is worth keeping for another run.
     #[inline]
     pub fn small(&self) -> bool {
@@ -187,6 +171,7 @@ impl Run {
             self.spill.capacity(),
             self.invocations.capacity(),
             self.scopes.capacity(),
+            self.flows.capacity(),
         ];
         sizes.into_iter().all(|size| size <= SMALL)
     }
@@ -203,7 +188,6 @@ impl Run {
         self.staged.clear();
         self.keys.clear();
         self.next_keys.clear();
-        self.sent.clear();
         self.next_id = None;
         self.commit = 0;
         self.next_seq = 0;
@@ -213,6 +197,8 @@ impl Run {
         self.queue_head = 0;
         self.restored = false;
         self.paused = false;
+        self.outside = 0;
+        self.within = 0;
         self.live = 0;
         self.lined = 0;
         self.asking = 0;
@@ -233,7 +219,7 @@ impl Run {
             IN_FAN => self.handle_fan(a as u32),
             IN_COMMIT => self.handle_commit(a as u32, b == 1, out),
             IN_SEND => self.handle_send(a as u32, b as u32, c as u32, out),
-            IN_EXTERNAL => self.handle_external(a as u32, b as u32, out),
+            IN_EXTERNAL => self.handle_external(a as u32, b as u32, c.max(0) as u32, out),
             IN_KEY => self.handle_key(a as u32, b, c),
             IN_ID => {
                 self.next_id = Some(a as u32);
@@ -242,7 +228,7 @@ impl Run {
             IN_PAUSE => {
                 self.paused = a == 1;
                 if self.paused && self.restored {
-                    self.tell_requests(out);
+                    self.tell_waits(out);
                 }
                 Ok(())
             }
@@ -270,8 +256,9 @@ impl Run {
                 self.durable = u64::try_from(a).map_err(|_| CoreError::internal(format!("{a} is no commit")))?;
                 Ok(())
             }
+            IN_CANCEL if a > 0 => self.handle_cancel_child(a as u32, out),
             IN_CANCEL => {
-                self.fail(CoreError::new(ERR_CANCELLED, "the run was cancelled"), NOBODY, NONE, out);
+                self.fail(RUN, CoreError::new(ERR_CANCELLED, "the run was cancelled"), NOBODY, NONE, out);
                 Ok(())
             }
             _ => Err(CoreError::internal(format!("there is no input frame {tag} for a run"))),
@@ -280,10 +267,11 @@ impl Run {
 
     /// The key of the next event for a keyed join.
     fn handle_key(&mut self, step: StepId, key: i32, error: i32) -> Result<(), CoreError> {
-        let plan = &self.flows[0].plan;
-        let Some(Accept::Join(Join { keyed: true, .. })) = plan.steps.get(step as usize).map(|step| &step.accepts) else {
+        let keyed =
+            |plan: &Plan| matches!(plan.steps.get(step as usize).map(|step| &step.accepts), Some(Accept::Join(Join { keyed: true, .. })));
+        if !self.flows.iter().any(|(_, flow)| keyed(&flow.plan)) {
             return Err(CoreError::internal(format!("step {step} is no join with keys")));
-        };
+        }
         self.next_keys.push((step, key, error));
         Ok(())
     }
@@ -297,24 +285,29 @@ impl Run {
         Ok(())
     }
 
-    /// An event from outside belongs to the run itself (1.8).
+    /// An event from outside belongs to the run itself, or to a child run that declares its type (1.8, 11.1).
     #[inline]
-    fn handle_external(&mut self, ty: TypeId, slot: Slot, out: &mut Output<'_>) -> Result<(), CoreError> {
+    fn handle_external(&mut self, ty: TypeId, slot: Slot, flow: FlowId, out: &mut Output<'_>) -> Result<(), CoreError> {
         self.hold(slot)?;
         self.keep_keys(slot);
-        if self.known_id() {
+        let Some(to) = self.flows.get(flow).filter(|flow| !flow.over) else {
+            return Err(CoreError::internal(format!("there is no flow {flow}")));
+        };
+        let root = to.root();
+        if self.known_id(flow) {
             self.release(slot, out);
             return Ok(());
         }
+        self.wake_child(flow);
         self.commit += 1;
-        self.enqueue(ty, slot, NOBODY, Place { scope: ROOT, branch: 0 });
+        self.enqueue(ty, slot, NOBODY, root);
         Ok(())
     }
 
-    /// True if the id before this frame has been used; it is used from now on.
+    /// True if the id before this frame has been used in the flow; it is used from now on.
     #[inline]
-    fn known_id(&mut self) -> bool {
-        self.next_id.take().is_some_and(|id| !self.sent.insert(id))
+    fn known_id(&mut self, flow: FlowId) -> bool {
+        self.next_id.take().is_some_and(|id| !self.flows[flow].sent.insert(id))
     }
 
     fn arrive(&mut self) -> u64 {
@@ -377,14 +370,5 @@ impl Run {
                 }
             }
         }
-    }
-
-    /// Ends the run with an error, which is about a step (or NOBODY) and a payload (or NONE).
-    fn fail(&mut self, mut error: CoreError, step: StepId, slot: i32, out: &mut Output<'_>) {
-        let plan = &self.flows[0].plan;
-        error.step = plan.steps.get(step as usize).map(|step| step.name.clone());
-        out.push(CMD_FAIL, error.number, if error.step.is_some() { step as i32 } else { NONE }, slot);
-        self.failure = Some(Box::new(error));
-        self.over = true;
     }
 }

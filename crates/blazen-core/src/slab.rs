@@ -1,6 +1,8 @@
 //! Values under small integers that are used again, the lowest free one first: so what is there says all, and a snapshot
 //! has nothing to keep of the order in which things were freed.
 
+use std::ops::{Index, IndexMut};
+
 const BITS: usize = u64::BITS as usize;
 
 pub struct Slab<T> {
@@ -54,6 +56,34 @@ impl<T> Default for Slab<T> {
     fn default() -> Self {
         Self { entries: Vec::new(), holes: None, len: 0 }
     }
+}
+
+/// Of what must be there.
+impl<T> Index<u32> for Slab<T> {
+    type Output = T;
+    #[inline]
+    fn index(&self, id: u32) -> &T {
+        match &self.entries[id as usize] {
+            Some(value) => value,
+            None => vacant(),
+        }
+    }
+}
+
+impl<T> IndexMut<u32> for Slab<T> {
+    #[inline]
+    fn index_mut(&mut self, id: u32) -> &mut T {
+        match &mut self.entries[id as usize] {
+            Some(value) => value,
+            None => vacant(),
+        }
+    }
+}
+
+#[cold]
+#[allow(clippy::panic, reason = "like an index out of bounds")]
+fn vacant() -> ! {
+    panic!("nothing has this id");
 }
 
 impl<T> Slab<T> {

@@ -15,7 +15,7 @@ use twox_hash::XxHash64;
 use crate::error::CoreError;
 use crate::generated::ERR_SNAPSHOT;
 use crate::json::{Fields, Object, Wrong, list, string, write_list};
-use crate::plan::Described;
+use crate::plan::{Described, Plan};
 
 pub use binary::{is_binary, read, read_known};
 pub use builder::Builder;
@@ -26,7 +26,9 @@ pub use text::{from_text, to_text};
 /// Raised when a reader of this format could misread what a writer of the next one has written.
 pub const FORMAT: u32 = 1;
 /// What this build can read beside the format itself; a snapshot lists what it needs of it.
-const FEATURES: &[&str] = &[WAITS];
+const FEATURES: &[&str] = &[CHILDREN, WAITS];
+/// Child runs.
+pub const CHILDREN: &str = "children";
 /// Requests, and invocations that sleep, ask or are tried again.
 pub const WAITS: &str = "waits";
 /// How keys of raw bytes begin; all other entries hold JSON.
@@ -39,10 +41,45 @@ pub struct Header {
     pub version: u64,
     pub run_id: String,
     pub steps: Vec<Described>,
+    /// The workflows that child runs are of.
+    pub children: Vec<Child>,
     /// Keys of session entries that were left out.
     pub dropped_session: Vec<String>,
     /// Its events have been upgraded since: they count, and not what the steps once accepted.
     pub migrated: bool,
+}
+
+/// A workflow of which a child run is.
+pub struct Child {
+    pub workflow: String,
+    pub version: u64,
+    pub steps: Vec<Described>,
+}
+
+impl Child {
+    pub fn of(plan: &Plan) -> Self {
+        Self { workflow: plan.name.clone(), version: plan.version, steps: plan.described() }
+    }
+
+    fn read(text: &str) -> Result<Self, Wrong> {
+        let mut fields = Fields::read(text)?;
+        let child =
+            Self { workflow: fields.text("workflow")?.into_owned(), version: fields.number("version")?, steps: steps(&mut fields)? };
+        fields.end()?;
+        Ok(child)
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        let mut object = Object::new(out);
+        object.text("workflow", &self.workflow);
+        object.number("version", self.version);
+        object.raw("steps", &describe(&self.steps));
+        object.end();
+    }
+}
+
+fn steps(fields: &mut Fields<'_>) -> Result<Vec<Described>, Wrong> {
+    list("steps", fields.required("steps")?)?.into_iter().map(Described::read).collect()
 }
 
 impl Header {
@@ -59,6 +96,11 @@ impl Header {
         let steps = describe(&self.steps);
         object.text("fingerprint", &digest(steps.as_bytes()));
         object.raw("steps", &steps);
+        if !self.children.is_empty() {
+            let mut children = Vec::new();
+            write_list(&mut children, &self.children, |out, child| child.write(out));
+            object.raw("children", &string(children));
+        }
         if !self.dropped_session.is_empty() {
             object.texts("droppedSession", &self.dropped_session);
         }
@@ -142,7 +184,8 @@ fn rest_of_header(mut fields: Fields<'_>, features: Vec<Cow<'_, str>>) -> Result
         workflow: fields.text("workflow")?.into_owned(),
         version: fields.number("version")?,
         run_id: fields.text("runId")?.into_owned(),
-        steps: list("steps", fields.required("steps")?)?.into_iter().map(Described::read).collect::<Result<_, _>>()?,
+        steps: steps(&mut fields)?,
+        children: fields.list("children")?.into_iter().map(Child::read).collect::<Result<_, _>>()?,
         dropped_session: owned(fields.texts("droppedSession")?),
         migrated: fields.flag("migrated")?,
     };

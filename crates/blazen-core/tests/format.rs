@@ -3,14 +3,17 @@
 
 mod hostile;
 
+use std::sync::OnceLock;
+
 use blazen_core::*;
-use hostile::{HOSTILE, Host, Snap, Tape, Val, definition, go_on, stored};
+use hostile::mutate::HOSTILE;
+use hostile::{Host, Snap, Tape, Val, children, definition, go_on, stored};
 use serde_json::{Value, json};
 
 const SECTIONS: &[&str] =
     &["bytes", "collect", "event", "given", "invocation", "join", "key", "once", "queue", "run", "scope", "sent", "session", "state"];
 /// Those that the core reads.
-const OWN: &[&str] = &["collect", "event", "given", "invocation", "join", "queue", "run", "scope"];
+const OWN: &[&str] = &["collect", "event", "flow", "flow-given", "given", "invocation", "join", "queue", "run", "scope"];
 
 fn section(key: &str) -> &str {
     key.split('/').next().unwrap()
@@ -29,9 +32,39 @@ fn tape(seed: u64) -> Vec<u8> {
 
 /// The smallest of many that has entries of every section.
 fn rich() -> Snap {
-    let all = (0..400).filter_map(|seed| stored(&definition(), &mut Tape::new(&tape(seed))));
-    let full = all.filter(|snap| SECTIONS.iter().all(|of| snap.entries.iter().any(|(key, _)| section(key) == *of)));
-    full.min_by_key(|snap| snap.entries.len()).expect("a run with everything in it")
+    all()[0].clone()
+}
+
+/// Those with child runs: one in another, and one that has ended beside one that collects.
+fn nested(many: &[Snap]) -> [Snap; 2] {
+    let flows = |snap: &Snap| -> Vec<Value> {
+        snap.entries.iter().filter(|(key, _)| section(key) == "flow").map(|(key, _)| snap.json(key)).collect()
+    };
+    let around = |snap: &Snap, flow: &Value| snap.json(&format!("invocation/{}", flow["invocation"]))["place"][0].clone();
+    let inner =
+        |snap: &Snap, flow: &Value| flows(snap).iter().any(|other| other["scope"] == around(snap, flow) && !other["scope"].is_null());
+    let deep = smallest(many, |snap| has(snap, &["collect", "queue"]) && flows(snap).iter().any(|flow| inner(snap, flow)));
+    let ended = smallest(many, |snap| has(snap, &["flow-given", "join"]) && flows(snap).iter().any(|flow| flow["scope"].is_null()));
+    [deep, ended]
+}
+
+static ALL: OnceLock<Vec<Snap>> = OnceLock::new();
+
+/// One with everything but child runs, and those with.
+fn all() -> &'static [Snap] {
+    ALL.get_or_init(|| {
+        let many: Vec<Snap> = (0..1000).filter_map(|seed| stored(&definition(), &mut Tape::new(&tape(seed)))).collect();
+        let rich = smallest(&many, |snap| has(snap, SECTIONS) && !has(snap, &["flow"]));
+        [rich].into_iter().chain(nested(&many)).collect()
+    })
+}
+
+fn has(snap: &Snap, sections: &[&str]) -> bool {
+    sections.iter().all(|of| snap.entries.iter().any(|(key, _)| section(key) == *of))
+}
+
+fn smallest(many: &[Snap], wanted: impl Fn(&Snap) -> bool) -> Snap {
+    many.iter().filter(|snap| wanted(snap)).min_by_key(|snap| snap.entries.len()).expect("a run with everything in it").clone()
 }
 
 /// What a core says that must refuse.
@@ -39,7 +72,9 @@ fn refused(source: &[u8], definition: &Value) -> String {
     let mut core = Core::new();
     let plan = core.compile(&definition.to_string());
     assert!(plan >= 0, "{}", core.last_error());
-    let run = core.parse(source).map_or(-ERR_SNAPSHOT, |parsed| core.restore(plan, &parsed));
+    let parsed = core.parse(source);
+    let read = parsed.and_then(|parsed| Some((children(&mut core, plan, &parsed)?, parsed)));
+    let run = read.map_or(-ERR_SNAPSHOT, |(children, parsed)| core.restore(plan, &parsed, &children));
     assert_eq!(run, -ERR_SNAPSHOT, "{}", core.last_error());
     assert_eq!(core.runs(), 0);
     let error: Value = serde_json::from_str(core.last_error()).unwrap();
@@ -243,8 +278,26 @@ fn headers() {
 /// Every field of every entry that the core reads: left out, of another type, and one more.
 #[test]
 fn fields() {
-    let snap = rich();
-    let required = ["opened", "step", "branches", "seq", "type", "payload", "runs", "events", "invocations", "scopes", "arrivals", "queue"];
+    let seen: usize = all().iter().map(fields_of).sum();
+    assert!(seen > 120, "{seen} fields");
+}
+
+fn fields_of(snap: &Snap) -> usize {
+    let required = [
+        "opened",
+        "step",
+        "invocation",
+        "branches",
+        "seq",
+        "type",
+        "payload",
+        "runs",
+        "events",
+        "invocations",
+        "scopes",
+        "arrivals",
+        "queue",
+    ];
     let mut seen = 0;
     for (key, _) in snap.entries.iter().filter(|(key, _)| OWN.contains(&section(key))) {
         let value = snap.json(key);
@@ -280,7 +333,7 @@ fn fields() {
             seen += usize::from(field != &Value::Null);
         }
     }
-    assert!(seen > 60, "{seen} fields");
+    seen
 }
 
 /// The paths of all numbers in a value.
@@ -295,7 +348,10 @@ fn numbers(value: &Value, path: &str, paths: &mut Vec<String>) {
 
 #[test]
 fn numbers_that_cannot_be() {
-    let snap = rich();
+    all().iter().for_each(numbers_of);
+}
+
+fn numbers_of(snap: &Snap) {
     for (key, _) in snap.entries.iter().filter(|(key, _)| OWN.contains(&section(key))) {
         let value = snap.json(key);
         let mut paths = Vec::new();
@@ -310,7 +366,7 @@ fn numbers_that_cannot_be() {
         }
         let (section, _) = key.split_once('/').unwrap_or((key, ""));
         let odd = ["01", "+1", "1.0", "", " 1", "4294967296", "18446744073709551615", "18446744073709551616", "4194304", "1/2", "a"];
-        for number in odd.iter().filter(|_| section != "run" && section != "given") {
+        for number in odd.iter().filter(|_| !["run", "given", "flow-given"].contains(&section)) {
             let moved = snap.with(key, &Value::Null).with(&format!("{section}/{number}"), &value);
             let told = refused(&moved.binary(), &definition());
             assert!(told.contains("it is damaged"), "{section}/{number}: {told}");
@@ -321,12 +377,13 @@ fn numbers_that_cannot_be() {
 /// Each entry alone is missed, or is one that nothing needs.
 #[test]
 fn an_entry_left_out() {
-    let snap = rich();
-    for (key, _) in &snap.entries {
-        let bytes = snap.with(key, &Value::Null).binary();
-        let restored = go_on(&definition(), &bytes, &mut Tape::new(&tape(3)));
-        let missed = ["run", "event", "queue", "key"].contains(&section(key));
-        assert!(!(missed && restored), "{key} is not missed");
+    for snap in all() {
+        for (key, _) in &snap.entries {
+            let bytes = snap.with(key, &Value::Null).binary();
+            let restored = go_on(&definition(), &bytes, &mut Tape::new(&tape(3)));
+            let missed = ["run", "event", "queue", "key"].contains(&section(key));
+            assert!(!(missed && restored), "{key} is not missed");
+        }
     }
 }
 

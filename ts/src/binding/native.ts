@@ -12,7 +12,7 @@ export interface Addon {
   text(snapshot: Uint8Array): string | null;
   document(snapshot: Uint8Array): string | null;
   upgrade(snapshot: Uint8Array, upgrade: Uint8Array, blob: Uint8Array): Uint8Array | null;
-  restore(plan: number, snapshot: Uint8Array): number;
+  restore(plan: number, snapshot: Uint8Array, children: Uint32Array): number;
   verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | null;
   digest(bytes: Uint8Array): string;
 }

@@ -21,8 +21,8 @@ export interface Binding {
   document(snapshot: Uint8Array): string | undefined;
   /** The snapshot with the events, entries and names of steps in `upgrade`. */
   upgrade(snapshot: Uint8Array, upgrade: Uint8Array, blob: Uint8Array): Uint8Array | undefined;
-  /** The handle of a run that goes on with its first exchange, or the negative number of an error. */
-  restore(plan: number, snapshot: Uint8Array): number;
+  /** The handle of a run that goes on with its first exchange, or the negative number of an error. `children`: the plans of its child runs, in the order of `document`. */
+  restore(plan: number, snapshot: Uint8Array, children: Uint32Array): number;
   /** The member of a run that its snapshot has lost; empty: none. */
   verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | undefined;
   /** A hash of bytes, the same everywhere. */

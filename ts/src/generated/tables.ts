@@ -22,6 +22,7 @@ export const IN_ASK = 19;
 export const IN_RESPOND = 20;
 export const IN_OBSERVE = 21;
 export const IN_RANDOM = 22;
+export const IN_CHILD = 23;
 
 export const CMD_ARG = 1;
 export const CMD_INVOKE = 2;
@@ -42,6 +43,8 @@ export const CMD_DELAYED = 16;
 export const CMD_FAILED = 17;
 export const CMD_ALARM = 18;
 export const CMD_ROUTED = 19;
+export const CMD_OPENED = 20;
+export const CMD_ENDED = 21;
 
 export const ERR_DEFINITION = 100;
 export const ERR_EVENT_VALIDATION = 101;
@@ -56,6 +59,7 @@ export const ERR_STREAM_OVERFLOW = 205;
 export const ERR_ALREADY_ANSWERED = 206;
 export const ERR_UNKNOWN_REQUEST = 207;
 export const ERR_INVALID_RESPONSE = 208;
+export const ERR_LOOP_LIMIT = 209;
 export const ERR_SNAPSHOT = 300;
 export const ERR_UNSERIALIZABLE = 301;
 export const ERR_SESSION_VALUE = 400;

@@ -1,5 +1,6 @@
 //! Gathering: of a fan-out, or over the whole run.
 
+use super::flow::{Flow, FlowId};
 use super::settle::Input;
 use super::{Place, ROOT, Run, ScopeId, Slot};
 use crate::definition::Rest;
@@ -60,7 +61,7 @@ pub struct Result {
 
 impl Run {
     #[inline]
-    pub(super) fn gather(&mut self, flow: usize, step: StepId, slot: Slot, place: Place, out: &mut Output<'_>) -> Gather {
+    pub(super) fn gather(&mut self, flow: FlowId, step: StepId, slot: Slot, place: Place, out: &mut Output<'_>) -> Gather {
         let plan = self.flows[flow].plan.clone();
         let Accept::Collect(collect) = &plan.steps[step as usize].accepts else { return Gather::Elsewhere };
         let Some(of) = collect.of else {
@@ -70,7 +71,7 @@ impl Run {
             let full = (collect.when == When::Every(gathered.results.len())).then(|| gathered.take());
             self.retain(slot, 1);
             if let Some(results) = full {
-                self.give(flow, step, Place { scope: ROOT, branch: 0 }, results, out);
+                self.give(flow, step, self.flows[flow].root(), results, out);
             }
             return Gather::Taken;
         };
@@ -103,8 +104,13 @@ impl Run {
         Gather::Taken
     }
 
+    /// A collect has enough, and its flow has failed by the same event.
+    pub(super) fn drop_ending(&mut self, Ending { results, .. }: &Ending, out: &mut Output<'_>) {
+        results.iter().for_each(|result| self.release(result.slot, out));
+    }
+
     /// A collect has enough: its fan-out is withdrawn, then it runs.
-    pub(super) fn end_fan_out(&mut self, flow: usize, Ending { step, scope, results }: Ending, out: &mut Output<'_>) {
+    pub(super) fn end_fan_out(&mut self, flow: FlowId, Ending { step, scope, results }: Ending, out: &mut Output<'_>) {
         let Some(outer) = self.scopes.get(scope).map(|scope| scope.place) else { return };
         // The same event may have ended one around it.
         if outer.scope != ROOT && self.is_cancelled(outer.scope) {
@@ -117,8 +123,8 @@ impl Run {
 
     /// Runs a collect with what it has gathered.
     #[inline]
-    fn give(&mut self, flow: usize, step: StepId, place: Place, results: Vec<Result>, out: &mut Output<'_>) {
-        let given = Self::of_step(&mut self.flows[flow].given, step);
+    fn give(&mut self, flow: FlowId, step: StepId, place: Place, results: Vec<Result>, out: &mut Output<'_>) {
+        let given = Flow::of_step(&mut self.flows[flow].given, step);
         given.runs += 1;
         given.results += results.len();
         self.invoke(flow, step, place, Input::Set(results.into_iter().map(|result| result.slot).collect()), out);
@@ -163,9 +169,9 @@ impl Run {
     }
 
     /// Nothing is left to do: the collects over the whole run get what they have. False if none has anything.
-    pub(super) fn collect_whole(&mut self, flow: usize, out: &mut Output<'_>) -> bool {
+    pub(super) fn collect_whole(&mut self, flow: FlowId, out: &mut Output<'_>) -> bool {
         let plan = self.flows[flow].plan.clone();
-        let root = Place { scope: ROOT, branch: 0 };
+        let root = self.flows[flow].root();
         let mut any = false;
         for (at, &step) in plan.whole.iter().enumerate() {
             let gathered = &mut self.flows[flow].whole[at];

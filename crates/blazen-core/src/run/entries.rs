@@ -7,7 +7,7 @@ use super::request::RequestId;
 use super::scope::State as ScopeState;
 use super::settle::State;
 use super::timer::Time;
-use super::{Place, ROOT, ScopeId, Slot};
+use super::{InvocationId, Place, ROOT, ScopeId, Slot};
 use crate::error::CoreError;
 use crate::json::{Fields, Object, Wrong};
 use crate::snapshot::damaged;
@@ -74,8 +74,10 @@ pub struct QueueEntry<'a> {
     /// The step that emitted it.
     pub from: Option<Cow<'a, str>>,
     pub place: Option<Place>,
-    /// A fan-out whose branches have all ended.
+    /// A fan-out whose branches have all ended, or a child run with nothing left to do.
     pub close: Option<ScopeId>,
+    /// What stood here has been withdrawn.
+    pub withdrawn: bool,
 }
 
 impl<'a> Entry<'a> for QueueEntry<'a> {
@@ -85,6 +87,7 @@ impl<'a> Entry<'a> for QueueEntry<'a> {
             from: fields.maybe_text("from")?,
             place: place(fields)?,
             close: fields.maybe_small("close")?,
+            withdrawn: fields.flag("withdrawn")?,
         })
     }
     fn write(&self, object: &mut Object<'_>) {
@@ -94,6 +97,9 @@ impl<'a> Entry<'a> for QueueEntry<'a> {
         }
         write_place(object, self.place);
         object.maybe("close", self.close);
+        if self.withdrawn {
+            object.raw("withdrawn", "true");
+        }
     }
 }
 
@@ -240,6 +246,37 @@ impl<'a> Entry<'a> for ScopeEntry<'a> {
     }
 }
 
+/// A child run.
+pub struct FlowEntry {
+    /// The invocation that opened it, and its number among those that the invocation has opened.
+    pub by: InvocationId,
+    pub branch: u32,
+    /// Which of the header's workflows it is of.
+    pub workflow: u32,
+    /// The scope in which all of it lies, and its number among all that the run has opened; none: it is over.
+    pub scope: Option<ScopeId>,
+    pub opened: u64,
+}
+
+impl Entry<'_> for FlowEntry {
+    fn fields(fields: &mut Fields<'_>) -> Result<Self, Wrong> {
+        Ok(Self {
+            by: fields.small("invocation")?,
+            branch: fields.maybe_small("branch")?.unwrap_or(0),
+            workflow: fields.maybe_small("workflow")?.unwrap_or(0),
+            scope: fields.maybe_small("scope")?,
+            opened: fields.maybe_number("opened")?.unwrap_or(0),
+        })
+    }
+    fn write(&self, object: &mut Object<'_>) {
+        object.number("invocation", u64::from(self.by));
+        object.count("branch", u64::from(self.branch));
+        object.count("workflow", u64::from(self.workflow));
+        object.maybe("scope", self.scope);
+        object.count("opened", self.opened);
+    }
+}
+
 /// An event in a join.
 pub struct JoinEntry<'a> {
     pub step: Cow<'a, str>,
@@ -300,7 +337,7 @@ pub fn place_of(place: Place) -> Option<Place> {
     (place.scope != ROOT).then_some(place)
 }
 
-fn place(fields: &mut Fields<'_>) -> Result<Option<Place>, Wrong> {
+pub fn place(fields: &mut Fields<'_>) -> Result<Option<Place>, Wrong> {
     let Some((scope, branch)) = fields.pair("place")? else { return Ok(None) };
     let small = |number| crate::json::small("place", number);
     Ok(Some(Place { scope: small(scope)?, branch: small(branch)? }))

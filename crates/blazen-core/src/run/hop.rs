@@ -1,7 +1,8 @@
 //! The most common exchange by far, in few instructions: a step of a chain returns one event that one plain step accepts.
 
+use super::flow::of;
 use super::settle::{Input, OK, State};
-use super::{NOBODY, ROOT, Run};
+use super::{NOBODY, Run};
 use crate::frame::{HEADER, NONE, WORDS};
 use crate::generated::{CMD_INVOKE, CMD_RELEASE, IN_EMIT, IN_SETTLE};
 
@@ -14,12 +15,16 @@ impl Run {
         if id != settled || !self.quiet() {
             return None;
         }
-        let plan = &self.flows.first()?.plan;
-        let step = plan.only(ty as u32)?;
         let invocation = self.invocations.get_mut(id as u32)?;
+        let flow = self.flows.get(invocation.flow)?;
+        let (plan, within) = (&flow.plan, invocation.flow);
+        let step = plan.only(ty as u32)?;
         let Input::One(before) = invocation.input else { return None };
-        let plain =
-            invocation.place.scope == ROOT && invocation.fan == NOBODY && invocation.state == State::Running && invocation.waits.is_none();
+        let plain = invocation.place.scope == flow.root
+            && invocation.fan == NOBODY
+            && invocation.children == NOBODY
+            && invocation.state == State::Running
+            && invocation.waits.is_none();
         let unlimited = |step: u32| plan.steps.get(step as usize).is_some_and(|step| step.pool.is_none());
         if !plain || !unlimited(step) || !unlimited(invocation.step) || self.slots.get(slot as usize) != Some(&0) {
             return None;
@@ -37,9 +42,10 @@ impl Run {
         self.next_seq += 1;
         self.called = self.next_seq;
         self.commit += 1;
-        let invoke = [CMD_INVOKE, id, step as i32, slot];
+        let invoke = [of(CMD_INVOKE, within), id, step as i32, slot];
         let commands = &mut buffer[HEADER..HEADER + 2 * WORDS];
         if free {
+            self.failures.remove(before);
             commands[..WORDS].copy_from_slice(&[CMD_RELEASE, before as i32, NONE, NONE]);
             commands[WORDS..].copy_from_slice(&invoke);
             return Some(2);

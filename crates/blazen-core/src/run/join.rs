@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::flow::{Flow, FlowId};
 use super::settle::Input;
 use super::{Place, Run, Slot};
 use crate::error::CoreError;
@@ -25,7 +26,7 @@ pub struct JoinState {
 
 impl Run {
     /// Takes an event to a join; the run fails where the event has no key.
-    pub(super) fn join(&mut self, flow: usize, step: StepId, ty: TypeId, slot: Slot, place: Place, out: &mut Output<'_>) {
+    pub(super) fn join(&mut self, flow: FlowId, step: StepId, ty: TypeId, slot: Slot, place: Place, out: &mut Output<'_>) {
         let plan = self.flows[flow].plan.clone();
         let Accept::Join(join) = &plan.steps[step as usize].accepts else { return };
         let mut key = 0;
@@ -35,9 +36,10 @@ impl Run {
             if given == NONE {
                 self.keys.take_error(slot, step);
                 if self.hold(error as u32).is_err() {
-                    return self.fail(CoreError::new(ERR_STEP, "an event for a join by key has none"), step, NONE, out);
+                    self.fail(flow, CoreError::new(ERR_STEP, "an event for a join by key has none"), step, NONE, out);
+                } else {
+                    self.fail_step(step, place, &[slot], 1, error as u32, out);
                 }
-                self.fail_step(step, place, &[slot], 1, error as u32, out);
                 if !self.over {
                     self.release(slot, out);
                 }
@@ -48,7 +50,7 @@ impl Run {
         let Some(port) = join.ports.iter().position(|(of, _)| *of == ty) else { return };
         self.hold_scope(place.scope);
         let arrival = self.arrive();
-        let sets = &mut Self::of_step(&mut self.flows[flow].joins, step).sets;
+        let sets = &mut Flow::of_step(&mut self.flows[flow].joins, step).sets;
         let lines = sets.entry(key).or_insert_with(|| vec![VecDeque::new(); join.ports.len()]);
         lines[port].push_back(Waiting { arrival, slot, place });
         if !join.ports.iter().zip(&*lines).all(|((_, takes), line)| line.len() >= *takes) {

@@ -1,5 +1,6 @@
 //! Questions to a person: events that a step returned, which wait in their branch, and those that a step awaits.
 
+use super::flow::{RUN, of};
 use super::settle::State;
 use super::timer::{NEVER, Time, Timer};
 use super::{InvocationId, NOBODY, Place, ROOT, Run, Slot};
@@ -58,7 +59,7 @@ impl Run {
         if let Some(scope) = self.scopes.get_mut(place.scope).filter(|_| place.scope != ROOT) {
             scope.asked.push(id);
         }
-        out.push(CMD_ASKED, id as i32, NONE, slot as i32);
+        out.push(of(CMD_ASKED, self.flow_at(place)), id as i32, NONE, slot as i32);
     }
 
     /// The request that an attempt awaits as its next: one that an earlier attempt has made stands, with its answer.
@@ -88,7 +89,7 @@ impl Run {
             self.timers.add(until, Timer::Request(id));
         }
         self.begin_awaiting(by);
-        out.push(CMD_ASKED, id as i32, by as i32, slot as i32);
+        out.push(of(CMD_ASKED, self.running(by)?.flow), id as i32, by as i32, slot as i32);
         Ok(())
     }
 
@@ -99,8 +100,10 @@ impl Run {
             Asking::Answered => out.push(CMD_ANSWERED, by as i32, at as i32, slot),
             Asking::Expired => out.push(CMD_EXPIRED, by as i32, at as i32, slot),
             Asking::Pending => {
-                out.push(CMD_ASKED, id as i32, by as i32, slot);
-                if !std::mem::replace(&mut request.awaited, true) {
+                let awaited = std::mem::replace(&mut request.awaited, true);
+                let flow = self.invocations.get(by).map_or(RUN, |invocation| invocation.flow);
+                out.push(of(CMD_ASKED, flow), id as i32, by as i32, slot);
+                if !awaited {
                     self.begin_awaiting(by);
                 }
             }
@@ -204,11 +207,15 @@ impl Run {
         }
     }
 
-    /// All requests that are pending in a run that was stored, so that the host knows them.
-    pub(super) fn tell_requests(&self, out: &mut Output<'_>) {
+    /// What waits in a run that was stored and that the host has to know of: pending requests, and those that are tried again.
+    pub(super) fn tell_waits(&self, out: &mut Output<'_>) {
         for (id, request) in self.requests.iter().filter(|(_, request)| request.state == Asking::Pending) {
             let by = if request.by == NOBODY { NONE } else { request.by as i32 };
-            out.push(CMD_ASKED, id as i32, by, request.slot as i32);
+            let flow = self.invocations.get(request.by).map_or_else(|| self.flow_at(request.place), |invocation| invocation.flow);
+            out.push(of(CMD_ASKED, flow), id as i32, by, request.slot as i32);
+        }
+        for (id, invocation) in self.invocations.iter().filter(|(_, invocation)| invocation.state == State::Delayed) {
+            out.push(of(CMD_DELAYED, invocation.flow), id as i32, invocation.step as i32, invocation.failures as i32);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What becomes of an invocation that has failed: it is tried again after a delay, or its failure goes on as an event.
 
+use super::flow::of;
 use super::settle::{Input, Invocation, State};
 use super::timer::{NEVER, Time, Timer};
 use super::{InvocationId, NOBODY, Place, Run, Slot};
@@ -43,10 +44,11 @@ impl Run {
         waits.again = until;
         self.timers.add(until, Timer::Retry(id));
         self.stop_waiting(id, &mut waits);
+        self.drop_children(id, out);
         if let Some(invocation) = self.invocations.get_mut(id) {
             invocation.waits = Some(waits);
         }
-        out.push(CMD_DELAYED, id as i32, step as i32, failures as i32);
+        out.push(of(CMD_DELAYED, flow), id as i32, step as i32, failures as i32);
         if let Some(pool) = pool {
             self.next_of(flow, pool, out);
         }
@@ -70,15 +72,16 @@ impl Run {
     /// A step has failed for good: a StepFailedEvent is routed in its branch where one is accepted, else the run fails (5.1).
     /// The error is in `slot`, and the host makes the event of it.
     pub(super) fn fail_step(&mut self, step: StepId, place: Place, inputs: &[Slot], attempts: u32, slot: Slot, out: &mut Output<'_>) {
-        let plan = &self.flows[0].plan;
+        let flow = self.flow_at(place);
+        let plan = &self.flows[flow].plan;
         let (Some(ty), false) = (plan.failed, inputs.iter().any(|input| self.failures.contains(*input))) else {
             let error = CoreError { attempts, ..CoreError::new(ERR_STEP, "the step failed") };
-            return self.fail(error, step, slot as i32, out);
+            return self.fail(flow, error, step, slot as i32, out);
         };
         for input in inputs {
             out.push(CMD_ARG, *input as i32, NONE, NONE);
         }
-        out.push(CMD_FAILED, slot as i32, step as i32, attempts as i32);
+        out.push(of(CMD_FAILED, flow), slot as i32, step as i32, attempts as i32);
         self.commit += 1;
         self.enqueue(ty, slot, NOBODY, place);
     }

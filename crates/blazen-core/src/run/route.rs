@@ -1,13 +1,14 @@
 //! The queue: each event in its turn to every step that accepts it.
 
 use super::collect::Gather;
+use super::flow::{FlowId, RUN, of};
 use super::settle::Input;
 use super::{NOBODY, Place, Queued, ROOT, Run, Slot, What};
 use crate::definition::Unhandled;
 use crate::error::CoreError;
 use crate::frame::{NONE, Output};
 use crate::generated::*;
-use crate::plan::{Accept, Plan, STOP, StepId, TypeId};
+use crate::plan::{Accept, STOP, StepId, TypeId};
 
 impl Run {
     /// Dispatches until the queue is empty, the durable mark is reached, or the host has enough to do.
@@ -28,6 +29,11 @@ impl Run {
                 self.more = true;
                 return;
             }
+            // Each failure is told of on its own.
+            if self.failure.is_some() {
+                self.more = true;
+                return;
+            }
             let Some(&Queued { commit, what, place }) = self.queue.front() else {
                 if self.live > 0 || self.asked > 0 {
                     return self.wait_for_answers(out);
@@ -45,27 +51,34 @@ impl Run {
             match what {
                 What::Close => self.close(place.scope, out),
                 What::Event { ty, slot, from } => self.route_event(ty, slot, from, place, out),
+                What::Nothing => {}
             }
         }
     }
 
     #[inline]
     fn route_event(&mut self, ty: TypeId, slot: Slot, from: StepId, place: Place, out: &mut Output<'_>) {
-        let mut flow = 0;
+        let mut flow = RUN;
         if place.scope != ROOT {
             if self.is_cancelled(place.scope) {
                 self.release(slot, out);
                 return self.leave(place.scope);
             }
-            flow = self.scopes.get(place.scope).map_or(0, |scope| scope.flow);
+            flow = self.flow_at(place);
         }
         if self.observed {
-            out.push(CMD_ROUTED, slot as i32, NONE, NONE);
+            out.push(of(CMD_ROUTED, flow), slot as i32, NONE, NONE);
         }
         // One plain step: it takes over what the queue holds.
         if let Some(step) = self.flows[flow].plan.only(ty) {
             self.invoke(flow, step, place, Input::One(slot), out);
             return self.leave(place.scope);
+        }
+        if ty == STOP && flow != RUN {
+            if let Some(scope) = self.scopes.get_mut(place.scope) {
+                scope.live -= 1;
+            }
+            return self.finish_child(flow, slot, out);
         }
         if ty == STOP {
             out.push(CMD_FINISH, slot as i32, NONE, NONE);
@@ -76,7 +89,7 @@ impl Run {
     }
 
     #[inline]
-    fn route_to_several(&mut self, flow: usize, ty: TypeId, slot: Slot, from: StepId, place: Place, out: &mut Output<'_>) {
+    fn route_to_several(&mut self, flow: FlowId, ty: TypeId, slot: Slot, from: StepId, place: Place, out: &mut Output<'_>) {
         let plan = self.flows[flow].plan.clone();
         if plan.request == Some(ty) {
             // What the queue held goes over to the request: the payload, and a life in its branch.
@@ -101,7 +114,11 @@ impl Run {
                 Accept::Join(_) => {
                     self.retain(slot, 1);
                     self.join(flow, step, ty, slot, place, out);
-                    if self.over {
+                    if self.has_ended(flow) {
+                        if !self.over {
+                            ending.iter().for_each(|end| self.drop_ending(end, out));
+                            self.release(slot, out);
+                        }
                         return;
                     }
                     true
@@ -121,8 +138,10 @@ impl Run {
         }
         if !taken {
             match plan.unhandled {
-                Unhandled::Error => return self.unhandled(&plan, ty, slot, from, out),
-                Unhandled::Stream => out.push(CMD_PUBLISH, slot as i32, NONE, NONE),
+                Unhandled::Error => return self.unhandled(flow, ty, slot, from, out),
+                Unhandled::Stream => {
+                    out.push(of(CMD_PUBLISH, flow), slot as i32, NONE, NONE);
+                }
                 Unhandled::Ignore => {}
             }
         }
@@ -130,21 +149,22 @@ impl Run {
         self.leave(place.scope);
     }
 
-    fn unhandled(&mut self, plan: &Plan, ty: TypeId, slot: Slot, from: StepId, out: &mut Output<'_>) {
+    fn unhandled(&mut self, flow: FlowId, ty: TypeId, slot: Slot, from: StepId, out: &mut Output<'_>) {
+        let plan = self.flows[flow].plan.clone();
         let name = plan.types.get(ty as usize);
         let what = name.map_or_else(|| "an event of a type that the plan does not know".to_owned(), |name| format!("the event \"{name}\""));
         let error = CoreError { ty: name.cloned(), ..CoreError::new(ERR_UNHANDLED_EVENT, format!("no step accepts {what}")) };
-        self.fail(error, from, slot as i32, out);
+        self.fail(flow, error, from, slot as i32, out);
     }
 
     /// Nothing is queued or running. False if that is all there is to do for now.
     #[inline]
     fn settle_quiet(&mut self, out: &mut Output<'_>) -> bool {
-        if self.collect_whole(0, out) {
+        if self.collect_whole(RUN, out) {
             return true;
         }
-        if self.flows[0].plan.external.is_empty() {
-            self.fail(self.stalled(), NOBODY, NONE, out);
+        if self.flows[RUN].plan.external.is_empty() {
+            self.fail(RUN, self.stalled(RUN), NOBODY, NONE, out);
         } else {
             out.push(CMD_WAITING, NONE, NONE, NONE);
             self.rest();
@@ -152,10 +172,11 @@ impl Run {
         false
     }
 
-    /// Nothing is queued. The run waits if all that goes on in it waits for answers, or for the places of what does.
+    /// Nothing is queued. The run waits if all that goes on in it waits for answers or for child runs that only wait, or for the places of
+    /// what does.
     #[inline]
     fn wait_for_answers(&mut self, out: &mut Output<'_>) {
-        if self.asked + self.asking > 0 && self.live - self.lined == self.asking {
+        if self.asked + self.asking + self.outside > 0 && self.live - self.lined == self.asking + self.within {
             out.push(CMD_WAITING, NONE, NONE, NONE);
             self.rest();
         }

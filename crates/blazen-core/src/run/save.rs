@@ -3,7 +3,10 @@
 
 use std::borrow::Cow;
 
-use super::entries::{CollectEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RequestEntry, RunEntry, ScopeEntry, place_of};
+use super::entries::{
+    CollectEntry, FlowEntry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, RequestEntry, RunEntry, ScopeEntry, place_of,
+};
+use super::flow::{Flow, FlowId, RUN};
 use super::request::Waits;
 use super::settle::{Input, Invocation, State};
 use super::timer::NEVER;
@@ -11,8 +14,8 @@ use super::{InvocationId, NOBODY, Place, Run, Slot, What};
 use crate::bits::Bits;
 use crate::error::CoreError;
 use crate::json::{Fields, Wrong, list, number, small, text};
-use crate::plan::StepId;
-use crate::snapshot::{Builder, Header, WAITS};
+use crate::plan::{Plan, StepId};
+use crate::snapshot::{Builder, CHILDREN, Child, Header, WAITS};
 
 /// By the key of what holds them: the lengths of pieces of a blob, one after the other.
 pub type Bytes<'a> = Vec<(Cow<'a, str>, Vec<u32>)>;
@@ -103,17 +106,19 @@ impl Run {
         let document = Document::read(document)
             .map_err(|wrong| CoreError::internal(format!("the host's part of a snapshot cannot be read: {wrong}")))?;
         let mut builder = Builder::omitting(document.omit.clone());
-        let plan = &self.flows[0].plan;
+        let plan = &self.flows[RUN].plan;
+        let children = self.children();
         let header = Header {
             features: self.features(&document),
             workflow: plan.name.clone(),
             version: plan.version,
             run_id: document.run_id.clone(),
-            steps: plan.steps.iter().map(|step| step.described.clone()).collect(),
+            steps: plan.described(),
+            children: children.iter().map(|plan| Child::of(plan)).collect(),
             dropped_session: document.dropped_session.clone(),
             migrated: false,
         };
-        self.save_own(&document, &mut builder);
+        self.save_own(&document, &children, &mut builder);
         self.save_events(&document, &mut builder)?;
         add_bytes(&document.host.bytes, blob, &mut builder)?;
         Ok(builder.finish(&header))
@@ -124,15 +129,32 @@ impl Run {
         let waits = |invocation: &Invocation| invocation.failures > 0 || invocation.waits.is_some();
         let answered = document.host.entries.iter().any(|(key, _)| key.starts_with("answered/"));
         let any = answered || self.requests.len() > 0 || self.invocations.iter().any(|(_, invocation)| waits(invocation));
-        if any { vec![WAITS.to_owned()] } else { Vec::new() }
+        let mut features = Vec::new();
+        if self.flows.len() > 1 {
+            features.push(CHILDREN.to_owned());
+        }
+        if any {
+            features.push(WAITS.to_owned());
+        }
+        features
     }
 
-    fn name(&self, step: StepId) -> Cow<'_, str> {
-        self.flows[0].plan.steps.get(step as usize).map_or(Cow::Borrowed(""), |step| Cow::Borrowed(step.name.as_str()))
+    /// The workflows that child runs are of, each once.
+    fn children(&self) -> Vec<&Plan> {
+        let mut plans: Vec<&Plan> = Vec::new();
+        for (_, flow) in self.flows.iter().skip(1) {
+            if !plans.iter().any(|plan| plan.same(&flow.plan)) {
+                plans.push(&flow.plan);
+            }
+        }
+        plans
     }
 
-    fn save_own(&self, document: &Document<'_>, builder: &mut Builder) {
-        let flow = &self.flows[0];
+    fn name(&self, flow: FlowId, step: StepId) -> Cow<'_, str> {
+        self.flows[flow].plan.steps.get(step as usize).map_or(Cow::Borrowed(""), |step| Cow::Borrowed(step.name.as_str()))
+    }
+
+    fn save_own(&self, document: &Document<'_>, children: &[&Plan], builder: &mut Builder) {
         let run = RunEntry {
             invocations: self.next_seq,
             scopes: self.next_opened,
@@ -143,10 +165,11 @@ impl Run {
         builder.reserve("queue", 0, self.queue.len());
         for (at, entry) in self.queue.iter().enumerate() {
             let queued = match entry.what {
-                What::Close => QueueEntry { event: None, from: None, place: None, close: Some(entry.place.scope) },
+                What::Nothing => QueueEntry { event: None, from: None, place: None, close: None, withdrawn: true },
+                What::Close => QueueEntry { event: None, from: None, place: None, close: Some(entry.place.scope), withdrawn: false },
                 What::Event { slot, from, .. } => {
-                    let from = (from != NOBODY).then(|| self.name(from));
-                    QueueEntry { event: Some(slot), from, place: place_of(entry.place), close: None }
+                    let from = (from != NOBODY).then(|| self.name(self.flow_at(entry.place), from));
+                    QueueEntry { event: Some(slot), from, place: place_of(entry.place), close: None, withdrawn: false }
                 }
             };
             builder.numbered("queue", self.queue_head + at as u64, &queued);
@@ -163,7 +186,7 @@ impl Run {
             let waits = invocation.waits.as_deref();
             let entry = InvocationEntry {
                 seq: invocation.seq,
-                step: self.name(invocation.step),
+                step: self.name(invocation.flow, invocation.step),
                 state: invocation.state,
                 attempts: if builder.keeps("attempts") { invocation.attempts.saturating_sub(unbegun) } else { 0 },
                 event,
@@ -189,12 +212,12 @@ impl Run {
             builder.numbered("request", u64::from(id), &entry);
         }
         for (id, scope) in self.scopes.iter().filter(|(_, scope)| scope.opener != NOBODY) {
-            let collects = &flow.plan.steps[scope.opener as usize].collects;
-            let done =
-                collects.iter().zip(&scope.gathered).filter(|(_, gathered)| gathered.done).map(|(step, _)| self.name(*step)).collect();
+            let collects = &self.flows[scope.flow].plan.steps[scope.opener as usize].collects;
+            let name = |step: StepId| self.name(scope.flow, step);
+            let done = collects.iter().zip(&scope.gathered).filter(|(_, gathered)| gathered.done).map(|(step, _)| name(*step)).collect();
             let entry = ScopeEntry {
                 opened: scope.opened,
-                step: self.name(scope.opener),
+                step: name(scope.opener),
                 state: scope.state,
                 place: place_of(scope.place),
                 branches: if builder.keeps("branches") { scope.next_branch } else { 0 },
@@ -203,18 +226,38 @@ impl Run {
             builder.numbered("scope", u64::from(id), &entry);
             for (step, gathered) in collects.iter().zip(&scope.gathered) {
                 for result in &gathered.results {
-                    let entry = CollectEntry {
-                        step: self.name(*step),
-                        event: result.slot,
-                        place: Some(Place { scope: id, branch: result.branch }),
-                    };
+                    let entry =
+                        CollectEntry { step: name(*step), event: result.slot, place: Some(Place { scope: id, branch: result.branch }) };
                     builder.numbered("collect", result.arrival, &entry);
                 }
             }
         }
+        for (id, flow) in self.flows.iter() {
+            if id != RUN {
+                self.save_flow(id, flow, children, builder);
+            }
+            self.save_gathered(id, flow, builder);
+        }
+    }
+
+    fn save_flow(&self, id: FlowId, flow: &Flow, children: &[&Plan], builder: &mut Builder) {
+        let scope = self.scopes.get(flow.root).filter(|_| !flow.over);
+        let entry = FlowEntry {
+            by: flow.by,
+            branch: if builder.keeps("branch") { flow.branch } else { 0 },
+            workflow: children.iter().position(|plan| plan.same(&flow.plan)).unwrap_or(0) as u32,
+            scope: scope.map(|_| flow.root),
+            opened: scope.map_or(0, |scope| scope.opened),
+        };
+        builder.numbered("flow", u64::from(id), &entry);
+    }
+
+    /// What waits in a flow's joins and collects.
+    fn save_gathered(&self, id: FlowId, flow: &Flow, builder: &mut Builder) {
         for (step, gathered) in flow.plan.whole.iter().zip(&flow.whole) {
             for result in &gathered.results {
-                builder.numbered("collect", result.arrival, &CollectEntry { step: self.name(*step), event: result.slot, place: None });
+                let entry = CollectEntry { step: self.name(id, *step), event: result.slot, place: place_of(flow.root()) };
+                builder.numbered("collect", result.arrival, &entry);
             }
         }
         for (step, state) in (0..).zip(&flow.joins) {
@@ -222,20 +265,22 @@ impl Run {
             for (key, lines) in &state.sets {
                 for waiting in lines.iter().flatten() {
                     let key = keyed.then_some(*key as u32);
-                    let entry = JoinEntry { step: self.name(step), key, event: waiting.slot, place: place_of(waiting.place) };
+                    let entry = JoinEntry { step: self.name(id, step), key, event: waiting.slot, place: place_of(waiting.place) };
                     builder.numbered("join", waiting.arrival, &entry);
                 }
             }
         }
         for (step, given) in (0..).zip(&flow.given).filter(|(_, given)| given.runs > 0) {
-            builder.named(&format!("given/{}", self.name(step)), &GivenEntry { runs: given.runs as u32, events: given.results as u32 });
+            let name = self.name(id, step);
+            let key = if id == RUN { format!("given/{name}") } else { format!("flow-given/{id}/{name}") };
+            builder.named(&key, &GivenEntry { runs: given.runs as u32, events: given.results as u32 });
         }
     }
 
     /// By invocation: its place in its pool's line, where one that was tried again stands behind others made after it.
     fn lines(&self) -> Vec<u32> {
         let mut lines = Vec::new();
-        for pool in self.flows.iter().flat_map(|flow| &flow.pools) {
+        for pool in self.flows.iter().flat_map(|(_, flow)| &flow.pools) {
             let seq = |id: &InvocationId| self.invocations.get(*id).map_or(0, |invocation| invocation.seq);
             if pool.backlog.iter().is_sorted_by_key(seq) {
                 continue;
@@ -263,17 +308,19 @@ impl Run {
         if held > 0 {
             return Err(CoreError::internal("the host did not give all events"));
         }
-        let flow = &self.flows[0];
-        let keyed = flow.joins.iter().zip(&flow.plan.steps).filter(|(_, step)| step.described.keyed);
         let mut keys = Bits::default();
-        keyed.flat_map(|(state, _)| state.sets.keys()).for_each(|key| {
-            keys.insert(*key as u32);
-        });
+        for (_, flow) in self.flows.iter() {
+            let keyed = flow.joins.iter().zip(&flow.plan.steps).filter(|(_, step)| step.described.keyed);
+            keyed.flat_map(|(state, _)| state.sets.keys()).for_each(|key| {
+                keys.insert(*key as u32);
+            });
+        }
         for (name, value) in &document.host.entries {
-            let known = match name.split_once('/') {
-                Some(("key", id)) => id.parse().is_ok_and(|id: u32| keys.contains(id)),
-                Some(("sent", id)) => id.parse().is_ok_and(|id: u32| self.sent.contains(id)),
-                _ => true,
+            let known = match flow_of(name) {
+                (RUN, "key", id) => small_id(id).is_some_and(|id| keys.contains(id)),
+                (flow, section, id) => {
+                    self.flows.get(flow).is_some_and(|flow| section != "sent" || small_id(id).is_some_and(|id| flow.sent.contains(id)))
+                }
             };
             if known {
                 builder.raw(name, value);
@@ -281,6 +328,23 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// The flow that an entry of the host's is of, its section and the rest of its key: a child run's are those of a run, under
+/// `child/<flow>/`.
+fn flow_of(name: &str) -> (FlowId, &str, &str) {
+    let parts = |name| str::split_once(name, '/').unwrap_or((name, ""));
+    let (section, rest) = parts(name);
+    if section != "child" {
+        return (RUN, section, rest);
+    }
+    let (flow, rest) = parts(rest);
+    let (section, rest) = parts(rest);
+    (small_id(flow).unwrap_or(NOBODY), section, rest)
+}
+
+fn small_id(id: &str) -> Option<u32> {
+    id.parse().ok()
 }
 
 pub fn add_bytes(pieces: &Bytes<'_>, mut blob: &[u8], builder: &mut Builder) -> Result<(), CoreError> {

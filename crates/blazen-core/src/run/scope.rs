@@ -1,6 +1,7 @@
 //! Fan-outs: a tree of scopes. What descends from a branch belongs to it; a scope with nothing live in it is over.
 
 use super::collect::Gathered;
+use super::flow::FlowId;
 use super::request::RequestId;
 use super::{InvocationId, NOBODY, Place, Queued, ROOT, Run, ScopeId, What};
 use crate::frame::Output;
@@ -17,7 +18,7 @@ pub enum State {
 }
 
 pub struct Scope {
-    pub flow: usize,
+    pub flow: FlowId,
     /// The step that opened it; NOBODY for a flow's root.
     pub opener: StepId,
     /// Where the fan-out itself belongs.
@@ -44,7 +45,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    pub fn root(flow: usize) -> Self {
+    pub fn root(flow: FlowId) -> Self {
         Self {
             flow,
             opener: NOBODY,
@@ -76,7 +77,7 @@ pub fn in_order(ids: &[RequestId]) -> Vec<RequestId> {
 impl Run {
     /// Opens a fan-out; it is live until its opener settles, whatever its branches do.
     #[inline]
-    pub(super) fn open(&mut self, flow: usize, opener: StepId, generator: InvocationId, place: Place, collects: usize) -> ScopeId {
+    pub(super) fn open(&mut self, flow: FlowId, opener: StepId, generator: InvocationId, place: Place, collects: usize) -> ScopeId {
         let (depth, next) = self.scopes.get(place.scope).map_or((0, NOBODY), |parent| (parent.depth, parent.children));
         let gathered = (0..collects).map(|_| Gathered::default()).collect();
         self.next_opened += 1;
@@ -92,6 +93,7 @@ impl Run {
             gathered,
             ..Scope::root(flow)
         });
+        self.flows[flow].scopes += 1;
         if let Some(sibling) = self.scopes.get_mut(next) {
             sibling.previous = id;
         }
@@ -128,12 +130,18 @@ impl Run {
             return;
         }
         if scope.state == State::Open {
-            scope.state = State::Ended;
-            scope.held += 1;
-            self.queue.push_back(Queued { commit: self.commit, what: What::Close, place: Place { scope: id, branch: 0 } });
+            self.enqueue_close(id);
         } else {
             self.free_scope(id);
         }
+    }
+
+    /// Nothing lives in a scope any more: its end has its turn.
+    pub(super) fn enqueue_close(&mut self, id: ScopeId) {
+        let Some(scope) = self.scopes.get_mut(id) else { return };
+        scope.state = State::Ended;
+        scope.held += 1;
+        self.queue.push_back(Queued { commit: self.commit, what: What::Close, place: Place { scope: id, branch: 0 } });
     }
 
     /// The invocation that opened the fan-out gives no further branches.
@@ -165,8 +173,9 @@ impl Run {
             if scope.live > 0 || scope.held > 0 || scope.state == State::Open || scope.opener == NOBODY {
                 return;
             }
-            let parent = scope.place.scope;
+            let (parent, flow) = (scope.place.scope, scope.flow);
             self.scopes.remove(id);
+            self.flows[flow].scopes -= 1;
             // Its record kept its parent's, so that the way up stays known.
             let Some(around) = self.scopes.get_mut(parent) else { return };
             around.held -= u32::from(around.opener != NOBODY);
@@ -177,6 +186,9 @@ impl Run {
     /// All branches have ended: what the collects have becomes theirs, in the branch that the fan-out was opened in.
     #[inline]
     pub(super) fn close(&mut self, id: ScopeId, out: &mut Output<'_>) {
+        if let Some(&Scope { opener: NOBODY, flow, .. }) = self.scopes.get(id) {
+            return self.close_child(flow, out);
+        }
         if !self.is_cancelled(id) {
             self.run_collects(id, out);
             self.detach(id);
@@ -259,11 +271,14 @@ impl Run {
         }
     }
 
-    /// Adds an invocation to its scope, which is not the root.
+    /// Adds an invocation to its scope, which is not the run's root. A child run's counts its own, and lists none.
     #[inline]
     pub(super) fn enter(&mut self, scope: ScopeId, id: InvocationId) {
         let Some(scope) = self.scopes.get_mut(scope) else { return };
         scope.live += 1;
+        if scope.opener == NOBODY {
+            return;
+        }
         let next = std::mem::replace(&mut scope.invocations, id);
         if let Some(invocation) = self.invocations.get_mut(id) {
             invocation.next = next;
@@ -307,11 +322,15 @@ impl Run {
     pub(super) fn common(&self, places: &[Place], last: Place) -> Place {
         let mut at = self.open_around(last);
         for place in places {
-            while at.scope != ROOT && !self.is_around(at.scope, place.scope) {
+            while !self.is_root(at.scope) && !self.is_around(at.scope, place.scope) {
                 at = self.open_around(self.scopes.get(at.scope).map_or(at, |scope| scope.place));
             }
         }
         at
+    }
+
+    fn is_root(&self, scope: ScopeId) -> bool {
+        self.scopes.get(scope).is_none_or(|scope| scope.opener == NOBODY)
     }
 
     fn open_around(&self, mut place: Place) -> Place {

@@ -1,5 +1,6 @@
 //! Invocations: their start, what they emit, and their end.
 
+use super::flow::{FlowId, of};
 use super::request::Waits;
 use super::{InvocationId, NOBODY, Place, ROOT, Run, ScopeId, Slot, Staged};
 use crate::error::CoreError;
@@ -30,7 +31,7 @@ pub struct Invocation {
     /// Its number among all that the run has made.
     pub seq: u64,
     pub step: StepId,
-    pub flow: usize,
+    pub flow: FlowId,
     pub place: Place,
     pub input: Input,
     pub state: State,
@@ -43,6 +44,9 @@ pub struct Invocation {
     /// How often it has failed: what counts for its retry policy.
     pub failures: u32,
     pub waits: Option<Box<Waits>>,
+    /// The latest of the child runs that it has opened, or NOBODY, and how many of them go on.
+    pub children: FlowId,
+    pub within: u32,
     // Neighbours among the invocations of its fan-out.
     pub previous: InvocationId,
     pub next: InvocationId,
@@ -57,12 +61,12 @@ const FAILED_FOR_GOOD: i32 = 3;
 /// Of an Abort: what the invocation was doing.
 const RUNNING: i32 = 0;
 const STORED: i32 = 1;
-const DELAYED: i32 = 2;
+pub const DELAYED: i32 = 2;
 
 impl Run {
     /// Calls a step, or lets it wait for a place.
     #[inline]
-    pub(super) fn invoke(&mut self, flow: usize, step: StepId, place: Place, input: Input, out: &mut Output<'_>) {
+    pub(super) fn invoke(&mut self, flow: FlowId, step: StepId, place: Place, input: Input, out: &mut Output<'_>) {
         let one = if let Input::One(slot) = input { Some(slot) } else { None };
         let seq = self.next_seq;
         self.next_seq += 1;
@@ -78,10 +82,13 @@ impl Run {
             yields: 0,
             failures: 0,
             waits: None,
+            children: NOBODY,
+            within: 0,
             previous: NOBODY,
             next: NOBODY,
         });
         self.live += 1;
+        self.flows[flow].invocations += 1;
         if place.scope != ROOT {
             self.enter(place.scope, id);
         }
@@ -93,14 +100,14 @@ impl Run {
         }
         if let Some(slot) = one {
             self.announce(seq, 1, out);
-            return out.push(CMD_INVOKE, id as i32, step as i32, slot as i32);
+            return out.push(of(CMD_INVOKE, flow), id as i32, step as i32, slot as i32);
         }
         self.call(id, out);
     }
 
     /// A place in the step's pool, if it has one; else the invocation stands in line for it.
     #[inline]
-    pub(super) fn take_place(&mut self, flow: usize, step: StepId, id: InvocationId) -> bool {
+    pub(super) fn take_place(&mut self, flow: FlowId, step: StepId, id: InvocationId) -> bool {
         let Some(pool) = self.flows[flow].plan.steps[step as usize].pool else { return true };
         let limit = self.flows[flow].plan.limits[pool as usize];
         let pool = &mut self.flows[flow].pools[pool as usize];
@@ -141,8 +148,10 @@ impl Run {
             invocation.attempts += 1;
             self.call(id, out);
         }
-        // Limits may be higher than they were.
-        for flow in 0..self.flows.len() {
+        let flows: Vec<FlowId> = self.flows.iter().filter(|(_, flow)| !flow.over).map(|(id, _)| id).collect();
+        for flow in flows {
+            self.look_again(flow);
+            // Limits may be higher than they were.
             for pool in 0..self.flows[flow].pools.len() {
                 while self.flows[flow].pools[pool].running < self.flows[flow].plan.limits[pool]
                     && !self.flows[flow].pools[pool].backlog.is_empty()
@@ -157,7 +166,7 @@ impl Run {
     #[inline]
     pub(super) fn call(&mut self, id: InvocationId, out: &mut Output<'_>) {
         let Some(invocation) = self.invocations.get(id) else { return };
-        let (seq, attempts, yields) = (invocation.seq, invocation.attempts, invocation.yields);
+        let Invocation { flow, seq, attempts, yields, .. } = *invocation;
         if yields > 0 {
             out.push(CMD_YIELDED, yields as i32, NONE, NONE);
         }
@@ -172,7 +181,7 @@ impl Run {
                 NONE
             }
         };
-        out.push(CMD_INVOKE, id as i32, invocation.step as i32, slot);
+        out.push(of(CMD_INVOKE, flow), id as i32, invocation.step as i32, slot);
     }
 
     #[inline]
@@ -209,8 +218,8 @@ impl Run {
 
     #[inline]
     pub(super) fn handle_commit(&mut self, id: InvocationId, yields: bool, out: &mut Output<'_>) -> Result<(), CoreError> {
-        self.running(id)?;
-        if self.known_id() {
+        let flow = self.running(id)?.flow;
+        if self.known_id(flow) {
             self.drop_staged(id, out);
             return Ok(());
         }
@@ -224,10 +233,10 @@ impl Run {
     #[inline]
     pub(super) fn handle_send(&mut self, id: InvocationId, ty: TypeId, slot: Slot, out: &mut Output<'_>) -> Result<(), CoreError> {
         let invocation = self.running(id)?;
-        let (step, place, state) = (invocation.step, invocation.place, invocation.state);
+        let Invocation { flow, step, place, state, .. } = *invocation;
         self.hold(slot)?;
         self.keep_keys(slot);
-        if state == State::Aborted || self.known_id() {
+        if state == State::Aborted || self.known_id(flow) {
             self.next_id = None;
             self.release(slot, out);
             return Ok(());
@@ -280,6 +289,9 @@ impl Run {
         } else {
             self.drop_staged(id, out);
             self.hold(error as u32)?;
+            if aborted || outcome != FAILED {
+                self.timers.take_random();
+            }
             if !aborted {
                 match outcome {
                     FAILED if self.retry(id, out) => {
@@ -287,16 +299,16 @@ impl Run {
                         return Ok(());
                     }
                     FAILED | FAILED_FOR_GOOD => {
-                        let Invocation { step, place, input, attempts, .. } = self.running(id)?;
-                        let (step, place, inputs, attempts) = (*step, *place, input.slots(), *attempts);
+                        let Invocation { flow, step, place, input, attempts, .. } = self.running(id)?;
+                        let (flow, step, place, inputs, attempts) = (*flow, *step, *place, input.slots(), *attempts);
                         self.fail_step(step, place, &inputs, attempts, error as u32, out);
-                        if self.over {
+                        if self.has_ended(flow) {
                             return Ok(());
                         }
                     }
                     BAD_RETURN => {
-                        let step = self.running(id)?.step;
-                        self.fail(CoreError::new(ERR_STEP_RETURN, "the step returned what is no event"), step, error, out);
+                        let Invocation { flow, step, .. } = *self.running(id)?;
+                        self.fail(flow, CoreError::new(ERR_STEP_RETURN, "the step returned what is no event"), step, error, out);
                         return Ok(());
                     }
                     _ => return Err(CoreError::internal(format!("there is no outcome {outcome}"))),
@@ -304,14 +316,13 @@ impl Run {
             } else {
                 self.release(error as u32, out);
             }
-            self.timers.take_random();
         }
         self.leave_running(id, aborted, out);
         Ok(())
     }
 
     #[inline]
-    fn drop_staged(&mut self, id: InvocationId, out: &mut Output<'_>) {
+    pub(super) fn drop_staged(&mut self, id: InvocationId, out: &mut Output<'_>) {
         let mut staged = std::mem::take(&mut self.staged);
         staged.retain(|output| {
             if output.invocation == id {
@@ -328,10 +339,14 @@ impl Run {
             self.exit(id);
             self.live -= 1;
         }
+        if self.invocations.get(id).is_some_and(|invocation| invocation.children != NOBODY) {
+            self.drop_children(id, out);
+        }
         let Some(mut invocation) = self.invocations.remove(id) else { return };
         if let Some(waits) = invocation.waits.take() {
             self.drop_waits(id, *waits, out);
         }
+        self.flows[invocation.flow].invocations -= 1;
         self.release_input(invocation.input, out);
         if invocation.fan != NOBODY {
             self.leave_generator(invocation.fan);
@@ -347,7 +362,7 @@ impl Run {
 
     /// A place in a pool is free: the next that waits takes it.
     #[inline]
-    pub(super) fn next_of(&mut self, flow: usize, pool: u32, out: &mut Output<'_>) {
+    pub(super) fn next_of(&mut self, flow: FlowId, pool: u32, out: &mut Output<'_>) {
         // A run that was stored may have more places taken than its plan has now.
         if self.flows[flow].pools[pool as usize].running > self.flows[flow].plan.limits[pool as usize] {
             self.flows[flow].pools[pool as usize].running -= 1;
@@ -357,6 +372,7 @@ impl Run {
             let Some(invocation) = self.invocations.get_mut(id) else { continue };
             if invocation.state == State::Withdrawn {
                 self.invocations.remove(id);
+                self.flows[flow].invocations -= 1;
                 continue;
             }
             invocation.state = State::Running;
@@ -372,7 +388,7 @@ impl Run {
     }
 
     #[inline]
-    fn release_input(&mut self, input: Input, out: &mut Output<'_>) {
+    pub(super) fn release_input(&mut self, input: Input, out: &mut Output<'_>) {
         match input {
             Input::One(slot) => self.release(slot, out),
             Input::Set(slots) => slots.into_iter().for_each(|slot| self.release(slot, out)),
@@ -385,10 +401,12 @@ impl Run {
         if let Some(waits) = waits {
             self.drop_waits(id, *waits, out);
         }
+        self.drop_children(id, out);
         let Some(invocation) = self.invocations.get_mut(id) else { return };
+        let flow = invocation.flow;
         let fan = std::mem::replace(&mut invocation.fan, NOBODY);
         self.live -= 1;
-        invocation.place = Place { scope: ROOT, branch: 0 };
+        invocation.place = self.flows[flow].root();
         invocation.previous = NOBODY;
         invocation.next = NOBODY;
         match invocation.state {
@@ -401,12 +419,13 @@ impl Run {
             State::Delayed => {
                 out.push(CMD_ABORT, id as i32, DELAYED, NONE);
                 if let Some(invocation) = self.invocations.remove(id) {
+                    self.flows[flow].invocations -= 1;
                     self.release_input(invocation.input, out);
                 }
             }
             _ => {
                 invocation.state = State::Aborted;
-                out.push(CMD_ABORT, id as i32, RUNNING, NONE);
+                out.push(of(CMD_ABORT, flow), id as i32, RUNNING, NONE);
             }
         }
         if fan != NOBODY {

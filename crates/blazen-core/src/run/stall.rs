@@ -2,6 +2,7 @@
 
 use super::Run;
 use super::collect::Given;
+use super::flow::FlowId;
 use crate::error::CoreError;
 use crate::generated::ERR_STALLED;
 use crate::plan::Accept;
@@ -10,9 +11,10 @@ use crate::plan::Accept;
 const SETS: usize = 10;
 
 impl Run {
-    pub(super) fn stalled(&self) -> CoreError {
+    pub(super) fn stalled(&self, flow: FlowId) -> CoreError {
         let mut lacking = Vec::new();
-        for flow in &self.flows {
+        {
+            let flow = &self.flows[flow];
             let plan = &flow.plan;
             let names = |types: &[u32]| types.iter().map(|ty| format!("\"{}\"", plan.types[*ty as usize])).collect::<Vec<_>>().join(", ");
             let given = |id: usize| match flow.given.get(id).filter(|given| given.runs > 0) {

@@ -4,7 +4,7 @@ use super::collect::{Gathered, Given};
 use super::request::Request;
 use super::scope::{Scope, in_order};
 use super::settle::{Invocation, State};
-use super::{Flow, Run, What};
+use super::{Flow, NOBODY, Run, What};
 use crate::bits::Bits;
 use crate::plan::StepId;
 
@@ -13,7 +13,7 @@ type Difference = Option<&'static str>;
 
 macro_rules! differs {
     ($($name:literal: $a:expr, $b:expr;)*) => {
-        $(if $a != $b {
+        $(if ($a) != ($b) {
             return Some($name);
         })*
     };
@@ -35,7 +35,6 @@ impl Run {
             staged: _,
             keys: _,
             next_keys: _,
-            sent,
             next_id: _,
             commit: _,
             durable: _,
@@ -46,9 +45,11 @@ impl Run {
             queue_head,
             restored: _,
             paused: _,
+            outside,
             live,
             lined,
             asking: _,
+            within,
             asked,
             failures: _,
             observed: _,
@@ -62,14 +63,14 @@ impl Run {
             "run": (next_seq, next_opened, next_arrival, queue_head), (&restored.next_seq, &restored.next_opened, &restored.next_arrival, &restored.queue_head);
             "queue": queue.len(), restored.queue.len();
             "scope": scopes.len(), restored.scopes.len();
-            "sent": sent.len(), restored.sent.len();
-            "sent": (*sent == restored.sent), true;
+            "flow": (flows.len(), outside, within), (restored.flows.len(), &restored.outside, &restored.within);
             "invocation": (live, lined), (&restored.live, &restored.lined);
             "request": (requests.len(), asked), (restored.requests.len(), &restored.asked);
         }
         let entry = |what: What| match what {
             What::Event { ty, slot, from } => (ty, slot, from),
             What::Close => (u32::MAX, u32::MAX, u32::MAX),
+            What::Nothing => (u32::MAX, u32::MAX, 0),
         };
         for (a, b) in queue.iter().zip(&restored.queue) {
             differs! { "queue": (entry(a.what), a.place), (entry(b.what), b.place); }
@@ -82,7 +83,10 @@ impl Run {
             differs! { "request": id, other; }
             request(a, b)
         });
-        let flow = flows.iter().zip(&restored.flows).find_map(|(a, b)| flow(a, b));
+        let flow = flows.iter().zip(restored.flows.iter()).find_map(|((id, a), (other, b))| {
+            differs! { "flow": id, other; }
+            flow(a, b)
+        });
         let scope = scopes.iter().zip(restored.scopes.iter()).find_map(|((id, a), (other, b))| {
             differs! { "scope": id, other; }
             scope(a, b)
@@ -94,7 +98,7 @@ impl Run {
 }
 
 fn invocation(a: &Invocation, b: &Invocation, unbegun: u32) -> Difference {
-    let Invocation { seq, step, flow, place, input, state, fan, attempts, yields, failures, waits, previous, next } = a;
+    let Invocation { seq, step, flow, place, input, state, fan, attempts, yields, failures, waits, children, within, previous, next } = a;
     differs! {
         "attempts": attempts.saturating_sub(unbegun), b.attempts;
         "yields": *yields, b.yields;
@@ -103,6 +107,7 @@ fn invocation(a: &Invocation, b: &Invocation, unbegun: u32) -> Difference {
         "sleeps": waits.as_ref().map(|waits| &waits.sleeps), b.waits.as_ref().map(|waits| &waits.sleeps);
         "requests": waits.as_ref().map(|waits| &waits.requests), b.waits.as_ref().map(|waits| &waits.requests);
         "fan": *fan, b.fan;
+        "flow": (*children, *within), (b.children, b.within);
         "invocation": (*seq, *step, *flow, *place, *state), (b.seq, b.step, b.flow, b.place, b.state);
         "invocation": (*previous, *next), (b.previous, b.next);
         "invocation": if *state == State::Withdrawn { Vec::new() } else { input.slots() }, b.input.slots();
@@ -148,26 +153,33 @@ fn scope(a: &Scope, b: &Scope) -> Difference {
         "scope": (*invocations, *children), (b.invocations, b.children);
     }
     // Neighbours of a scope that has left its parent's list mean nothing.
-    if b.previous != super::NOBODY || b.next != super::NOBODY {
+    if b.previous != NOBODY || b.next != NOBODY {
         differs! { "scope": (*previous, *next), (b.previous, b.next); }
     }
-    all.iter().zip(&b.gathered).find_map(|(a, b)| gathered(a, b, false))
+    all.iter().zip(&b.gathered).find_map(|(a, b)| gathered(a, b))
 }
 
-fn gathered(a: &Gathered, b: &Gathered, whole: bool) -> Difference {
-    let Gathered { results, done, ran } = a;
+fn gathered(a: &Gathered, b: &Gathered) -> Difference {
+    // Whether it ran counts for collects over the whole of a flow alone.
+    let Gathered { results, done, ran: _ } = a;
     differs! {
         "done": *done, b.done;
         "collect": results, &b.results;
-    }
-    if whole {
-        differs! { "given": *ran, b.ran; }
     }
     None
 }
 
 fn flow(a: &Flow, b: &Flow) -> Difference {
-    let Flow { plan: _, pools, joins, whole, given } = a;
+    let Flow { plan: _, root, by, sibling, branch, over, outside, invocations, scopes, pools, joins, whole, given, sent } = a;
+    differs! {
+        "branch": *branch, b.branch;
+        "flow": (*by, *sibling, *over, *outside, *invocations, *scopes), (b.by, b.sibling, b.over, b.outside, b.invocations, b.scopes);
+        "flow": (*over || *root == b.root), true;
+    }
+    let (own_sent, own_given) = if *by == NOBODY { ("sent", "given") } else { ("child", "flow-given") };
+    if sent.len() != b.sent.len() || *sent != b.sent {
+        return Some(own_sent);
+    }
     for (a, b) in pools.iter().zip(&b.pools) {
         differs! {
             "invocation": a.running, b.running;
@@ -185,7 +197,7 @@ fn flow(a: &Flow, b: &Flow) -> Difference {
     }
     let _ = joins;
     for (a, b) in whole.iter().zip(&b.whole) {
-        let difference = gathered(a, b, true);
+        let difference = gathered(a, b).or_else(|| (a.ran != b.ran).then_some(own_given));
         if difference.is_some() {
             return difference;
         }
@@ -197,6 +209,5 @@ fn flow(a: &Flow, b: &Flow) -> Difference {
             .filter(|(_, runs, _)| *runs > 0)
             .collect::<Vec<_>>()
     };
-    differs! { "given": counts(given), counts(&b.given); }
-    None
+    (counts(given) != counts(&b.given)).then_some(own_given)
 }

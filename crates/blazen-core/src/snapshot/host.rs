@@ -5,13 +5,15 @@ use std::borrow::Cow;
 use super::{Builder, Snapshot, Value, damaged};
 use crate::error::CoreError;
 use crate::json::{Fields, Wrong, shape, string, text, write_text};
-use crate::run::{CollectEntry, Entry, GivenEntry, HostEntries, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry, add_bytes};
+use crate::run::{
+    CollectEntry, Entry, GivenEntry, HostEntries, InvocationEntry, JoinEntry, Layout, QueueEntry, RUN, ScopeEntry, add_bytes,
+};
 
 /// Levels of values that the host accepts.
 const DEEPEST: usize = 1000;
 
 /// Sections that are the core's own.
-const OWN: &[&str] = &["run", "queue", "invocation", "scope", "join", "collect", "given", "request"];
+const OWN: &[&str] = &["run", "queue", "invocation", "scope", "join", "collect", "given", "request", "flow", "flow-given"];
 
 fn section(key: &str) -> &str {
     key.split('/').next().unwrap_or_default()
@@ -54,8 +56,15 @@ pub fn document(snapshot: &Snapshot<'_>, bytes: &[u8]) -> Result<String, CoreErr
             }
         }
     }
+    let layout = Layout::read(snapshot)?;
+    let children = if layout.flows.is_empty() {
+        String::new()
+    } else {
+        let inner: Vec<String> = layout.inner_events(snapshot)?.iter().map(|(slot, flow)| format!("[{slot},{flow}]")).collect();
+        format!(",\"flows\":{},\"inner\":[{}]", layout.json(snapshot)?, inner.join(","))
+    };
     Ok(format!(
-        "{{\"header\":{},\"slots\":[{slots}],\"events\":[{events}],\"entries\":[{entries}],\"bytes\":[{pieces}],\"queued\":[{queued}]}}",
+        "{{\"header\":{},\"slots\":[{slots}],\"events\":[{events}],\"entries\":[{entries}],\"bytes\":[{pieces}],\"queued\":[{queued}]{children}}}",
         snapshot.header_text
     ))
 }
@@ -77,6 +86,9 @@ fn quoted(text: &str) -> String {
 pub fn upgrade(snapshot: Snapshot<'_>, text: &str, blob: &[u8]) -> Result<Vec<u8>, CoreError> {
     let (version, steps, host) =
         read_upgrade(text).map_err(|wrong| CoreError::internal(format!("an upgrade of a snapshot cannot be read: {wrong}")))?;
+    let layout = Layout::read(&snapshot)?;
+    // Names of steps within child runs are those of other workflows.
+    let own = |place| layout.flow_at(place) == RUN;
     let now = |name: &str| {
         let renamed = steps.iter().find(|(step, _)| step == name);
         renamed.map_or_else(|| name.to_owned(), |(_, now)| now.clone().into_owned())
@@ -87,35 +99,45 @@ pub fn upgrade(snapshot: Snapshot<'_>, text: &str, blob: &[u8]) -> Result<Vec<u8
         match section(key) {
             "queue" => {
                 let mut read = QueueEntry::read(key, text)?;
-                read.from = read.from.map(|name| now(&name).into());
+                if own(read.place) {
+                    read.from = read.from.map(|name| now(&name).into());
+                }
                 builder.named(key, &read);
             }
             "invocation" => {
                 let mut read = InvocationEntry::read(key, text)?;
-                read.step = now(&read.step).into();
+                if own(read.place) {
+                    read.step = now(&read.step).into();
+                }
                 builder.named(key, &read);
             }
             "scope" => {
                 let mut read = ScopeEntry::read(key, text)?;
-                read.step = now(&read.step).into();
-                read.done = read.done.iter().map(|name| now(name).into()).collect();
+                if own(read.place) {
+                    read.step = now(&read.step).into();
+                    read.done = read.done.iter().map(|name| now(name).into()).collect();
+                }
                 builder.named(key, &read);
             }
             "join" => {
                 let mut read = JoinEntry::read(key, text)?;
-                read.step = now(&read.step).into();
+                if own(read.place) {
+                    read.step = now(&read.step).into();
+                }
                 builder.named(key, &read);
             }
             "collect" => {
                 let mut read = CollectEntry::read(key, text)?;
-                read.step = now(&read.step).into();
+                if own(read.place) {
+                    read.step = now(&read.step).into();
+                }
                 builder.named(key, &read);
             }
             "given" => {
                 let read = GivenEntry::read(key, text)?;
                 builder.named(&format!("given/{}", now(key.split_once('/').map_or("", |(_, name)| name))), &read);
             }
-            "run" | "request" => builder.raw(key, text),
+            "run" | "request" | "flow" | "flow-given" => builder.raw(key, text),
             _ => {}
         }
     }

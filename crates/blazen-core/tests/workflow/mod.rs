@@ -25,11 +25,19 @@ pub struct Step {
     pub limit: Option<usize>,
     /// Its pool is shared.
     pub pooled: bool,
+    /// How often it is tried, without delays.
+    pub attempts: usize,
+    /// It may open child runs.
+    pub opens: bool,
 }
 
 pub struct Workflow {
+    /// Its plan in a core that has compiled `all` of the outermost.
+    pub plan: i32,
     pub steps: Vec<Step>,
     pub external: bool,
+    /// Those that its steps may open.
+    pub children: Vec<Workflow>,
 }
 
 pub const START: i32 = 0;
@@ -37,12 +45,23 @@ pub const STOP: i32 = 1;
 /// Types of events beside those two.
 pub const TYPES: usize = 4;
 pub const POOL: usize = 2;
+/// Levels of child runs.
+const DEEPEST: usize = 2;
 
 impl Workflow {
     /// `cancels`: with collects that end their fan-out, and StopEvents.
     pub fn random(tape: &mut Tape, cancels: bool) -> Self {
-        let count = 4 + tape.below(8);
-        let mut steps = vec![Step { kind: Kind::Any, types: vec![START], limit: None, pooled: false }];
+        Self::nested(tape, cancels, 0, &mut 0)
+    }
+
+    fn nested(tape: &mut Tape, cancels: bool, depth: usize, plans: &mut i32) -> Self {
+        let plan = *plans;
+        *plans += 1;
+        let nests = depth < DEEPEST && tape.below(2) == 0;
+        let count = 4 + tape.below(if depth == 0 { 8 } else { 4 });
+        let first =
+            Step { kind: Kind::Any, types: vec![START], limit: None, pooled: false, attempts: 1, opens: nests && tape.below(2) == 0 };
+        let mut steps = vec![first];
         while steps.len() < count {
             let ty = |tape: &mut Tape| 2 + tape.below(TYPES) as i32;
             // The first steps run most, so theirs are the fan-outs that matter.
@@ -56,9 +75,19 @@ impl Workflow {
                 _ => (Kind::Of { opener, every: None, first: None }, vec![ty(tape), ty(tape)]),
             };
             let limit = [None, None, Some(1), Some(2)][tape.below(4)];
-            steps.push(Step { kind, types, limit, pooled: limit == Some(POOL) && tape.below(2) == 0 });
+            let pooled = limit == Some(POOL) && tape.below(2) == 0;
+            let attempts = [1, 1, 2, 3][tape.below(4)];
+            steps.push(Step { kind, types, limit, pooled, attempts, opens: nests && tape.below(3) == 0 });
         }
-        Self { steps, external: tape.below(3) == 0 }
+        let external = tape.below(3) == 0;
+        let count = if nests { 1 + tape.below(2) } else { 0 };
+        let children = (0..count).map(|_| Self::nested(tape, cancels, depth + 1, plans)).collect();
+        Self { plan, steps, external, children }
+    }
+
+    /// It and those within it, by their plans.
+    pub fn all(&self) -> Vec<&Self> {
+        [self].into_iter().chain(self.children.iter().flat_map(Self::all)).collect()
     }
 
     pub fn definition(&self) -> String {
@@ -69,7 +98,7 @@ impl Workflow {
             .collect();
         let steps: Vec<Value> = self.steps.iter().enumerate().map(|(id, step)| step.definition(id)).collect();
         let external: &[i32] = if self.external { &[2] } else { &[] };
-        json!({ "name": "random", "version": 1, "unhandled": "ignore", "types": types, "external": external, "steps": steps }).to_string()
+        json!({ "name": format!("random {}", self.plan), "version": 1, "unhandled": "ignore", "types": types, "external": external, "steps": steps }).to_string()
     }
 }
 
@@ -88,6 +117,9 @@ impl Step {
         let mut made = json!({ "name": format!("s{id}"), "accepts": accepts });
         if let Some(limit) = self.limit {
             made["limit"] = limit.into();
+        }
+        if self.attempts > 1 {
+            made["retry"] = json!({ "attempts": self.attempts, "exponential": true, "initial": 0, "max": 0 });
         }
         if self.pooled {
             made["pool"] = "shared".into();

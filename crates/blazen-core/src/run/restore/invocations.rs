@@ -19,7 +19,10 @@ impl Reading<'_> {
             let (id, text) = invocation?;
             let key = format!("invocation/{id}");
             let read = InvocationEntry::read(&key, text)?;
-            let step = self.step(&key, &read.step)?;
+            let flow = self.layout.flow_at(read.place);
+            let plan = self.plan(flow);
+            let step = self.step(&key, flow, &read.step)?;
+            self.run.flows[flow].invocations += 1;
             if id >= MOST
                 || read.seq >= self.run.next_seq
                 || read.attempts > MOST_OF_ALL
@@ -29,7 +32,7 @@ impl Reading<'_> {
                 return Err(wrong(&key, "has a number that cannot be"));
             }
             let id = id as u32;
-            let single = matches!(self.plan.steps[step as usize].accepts, Accept::Any);
+            let single = matches!(plan.steps[step as usize].accepts, Accept::Any);
             let input = match (read.event, read.events, read.state) {
                 (None, None, State::Withdrawn) => Input::Set(Vec::new()),
                 (Some(slot), None, state) if single && state != State::Withdrawn => {
@@ -47,8 +50,8 @@ impl Reading<'_> {
             let place = self.place(&key, read.place)?;
             let open = self.run.scopes.get(place.scope).is_some_and(|scope| scope.state == ScopeState::Open);
             let matters = matches!(read.state, State::Running | State::Waiting | State::Delayed);
-            let pooled = self.plan.steps[step as usize].pool.is_some();
-            if (!open && matters) || (place.scope != ROOT && !matters) {
+            let pooled = plan.steps[step as usize].pool.is_some();
+            if (!open && matters) || (place != self.run.flows[flow].root() && !matters) {
                 return Err(wrong(&key, "is where no invocation can be"));
             }
             self.run.live += u32::from(matters);
@@ -72,7 +75,7 @@ impl Reading<'_> {
                 Invocation {
                     seq: read.seq,
                     step,
-                    flow: 0,
+                    flow,
                     place,
                     input,
                     state,
@@ -81,6 +84,8 @@ impl Reading<'_> {
                     yields: read.yields,
                     failures: read.failures,
                     waits,
+                    children: NOBODY,
+                    within: 0,
                     previous: NOBODY,
                     next: NOBODY,
                 },
@@ -104,9 +109,10 @@ impl Reading<'_> {
     fn line_up(&mut self, id: u32) {
         let run = &mut self.run;
         let Some(invocation) = run.invocations.get(id) else { return };
-        let (state, scope) = (invocation.state, invocation.place.scope);
-        if let Some(pool) = self.plan.steps[invocation.step as usize].pool {
-            let pool = &mut run.flows[0].pools[pool as usize];
+        let Invocation { flow, step, state, place, .. } = *invocation;
+        let flow = &mut run.flows[flow];
+        if let Some(pool) = flow.plan.steps[step as usize].pool {
+            let pool = &mut flow.pools[pool as usize];
             match state {
                 State::Waiting | State::Withdrawn => {
                     pool.backlog.push_back(id);
@@ -116,8 +122,8 @@ impl Reading<'_> {
                 State::Delayed => {}
             }
         }
-        if scope != ROOT {
-            run.enter(scope, id);
+        if place.scope != ROOT && !matches!(state, State::Aborted | State::Withdrawn) {
+            run.enter(place.scope, id);
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::bits::Bits;
 use crate::plan::StepId;
 use crate::run::collect::Gathered;
 use crate::run::entries::{Entry as _, ScopeEntry};
+use crate::run::flow::RUN;
 use crate::run::scope::{Scope, State as ScopeState};
 use crate::run::{NOBODY, Place, ROOT, ScopeId, What};
 use crate::snapshot::damaged;
@@ -12,12 +13,16 @@ use crate::sort::sort;
 
 impl Reading<'_> {
     pub(super) fn scopes(&mut self) -> Restored<()> {
-        let mut scopes = vec![(ROOT, Scope::root(0))];
+        let mut scopes = vec![(ROOT, Scope::root(RUN))];
+        scopes.extend(self.roots());
         for scope in self.snapshot.numbered("scope") {
             let (id, text) = scope?;
             let key = format!("scope/{id}");
             let read = ScopeEntry::read(&key, text)?;
-            let opener = self.step(&key, &read.step)?;
+            let flow = self.layout.flow_at(read.place);
+            let plan = self.plan(flow);
+            let opener = self.step(&key, flow, &read.step)?;
+            self.run.flows[flow].scopes += 1;
             if read.place.is_some_and(|place| place.scope == ROOT)
                 || id == 0
                 || id >= MOST
@@ -27,8 +32,8 @@ impl Reading<'_> {
             {
                 return Err(wrong(&key, "has a number that cannot be"));
             }
-            let collects = &self.plan.steps[opener as usize].collects;
-            let done = |step: &StepId| read.done.iter().any(|name| *name == self.plan.steps[*step as usize].name);
+            let collects = &plan.steps[opener as usize].collects;
+            let done = |step: &StepId| read.done.iter().any(|name| *name == plan.steps[*step as usize].name);
             let gathered = collects.iter().map(|step| Gathered { done: done(step), ..Gathered::default() }).collect();
             scopes.push((
                 id as ScopeId,
@@ -39,15 +44,20 @@ impl Reading<'_> {
                     next_branch: read.branches,
                     state: read.state,
                     gathered,
-                    ..Scope::root(0)
+                    ..Scope::root(flow)
                 },
             ));
         }
-        let mut order: Vec<(u64, ScopeId)> = scopes.iter().map(|(id, scope)| (scope.opened, *id)).collect();
+        let mut order: Vec<(u64, ScopeId)> =
+            scopes.iter().filter(|(_, scope)| scope.opener != NOBODY).map(|(id, scope)| (scope.opened, *id)).collect();
+        let mut by_id: Vec<(u64, u32)> = (0..).zip(&scopes).map(|(at, (id, _))| (u64::from(*id), at)).collect();
+        sort(&mut by_id);
+        let mut found: Vec<Option<(ScopeId, Scope)>> = scopes.into_iter().map(Some).collect();
+        let scopes = by_id.into_iter().filter_map(|(_, at)| found[at as usize].take()).collect();
         fits(self.run.scopes.restore(scopes))?;
         // A parent was opened before its children: so there is no circle.
         sort(&mut order);
-        for (opened, id) in order.into_iter().filter(|(_, id)| *id != ROOT) {
+        for (opened, id) in order {
             let around = self.run.scopes.get(id).map_or(ROOT, |scope| scope.place.scope);
             let parent = self.run.scopes.get(around).filter(|parent| parent.opened < opened);
             let depth = parent.ok_or_else(|| damaged(format!("the entry \"scope/{id}\" is in no scope that was there before it")))?.depth;
@@ -82,12 +92,15 @@ impl Reading<'_> {
         for entry in self.run.queue.iter().filter(|entry| matches!(entry.what, What::Close)) {
             closing.insert(entry.place.scope);
         }
-        for &(_, id) in order.iter().filter(|(_, id)| *id != ROOT) {
+        for &(_, id) in &order {
+            if self.run.scopes.get(id).is_none_or(|scope| scope.opener == NOBODY) {
+                continue;
+            }
             let Some((around, state)) = self.run.scopes.get(id).map(|scope| (scope.place.scope, scope.state)) else { continue };
             let detached = state == ScopeState::Cancelled || (state == ScopeState::Ended && !closing.contains(id));
             let parent_state = self.run.scopes.get(around).map(|parent| parent.state);
             if detached {
-                if around != ROOT {
+                if self.run.scopes.get(around).is_some_and(|parent| parent.opener != NOBODY) {
                     self.run.hold_scope(around);
                 }
                 continue;
@@ -107,7 +120,7 @@ impl Reading<'_> {
                 parent.live += u32::from(around != ROOT);
             }
         }
-        for (id, scope) in self.run.scopes.iter().filter(|(id, _)| *id != ROOT) {
+        for (id, scope) in self.run.scopes.iter().filter(|(_, scope)| scope.opener != NOBODY) {
             let sound = match scope.state {
                 ScopeState::Open => scope.live > 0,
                 ScopeState::Ended => scope.live == 0 && scope.held > 0,

@@ -3,8 +3,10 @@
 use super::{MOST, Reading, Restored, fits, wrong};
 use crate::bits::Bits;
 use crate::run::entries::{Entry as _, RequestEntry};
+use crate::run::flow::FlowId;
 use crate::run::request::{Asking, Request, Waits};
 use crate::run::scope::State as ScopeState;
+use crate::run::settle::Invocation;
 use crate::run::timer::{NEVER, Time, Timer};
 use crate::run::{NOBODY, ROOT};
 use crate::snapshot::damaged;
@@ -18,12 +20,11 @@ impl Reading<'_> {
             let key = format!("request/{id}");
             let read = RequestEntry::read(&key, text)?;
             let until = read.until.unwrap_or(NEVER);
-            let ty = self.hold_event(&key, read.event)?;
+            self.hold_event(&key, read.event)?;
             if id >= MOST || until > NEVER {
                 return Err(wrong(&key, "has a number that cannot be"));
             }
-            if (read.state != Asking::Answered && Some(ty) != self.plan.request) || (read.state == Asking::Expired && read.until.is_none())
-            {
+            if (read.state != Asking::Answered && !self.is_request(read.event)) || (read.state == Asking::Expired && read.until.is_none()) {
                 return Err(wrong(&key, "is no request"));
             }
             let place = self.place(&key, read.place)?;
@@ -86,13 +87,17 @@ impl Reading<'_> {
         for (_, id) in &lines {
             placed.insert(*id);
         }
-        for pool in &mut self.run.flows[0].pools {
-            pool.backlog.retain(|id| !placed.contains(*id));
+        let flows: Vec<FlowId> = self.run.flows.iter().map(|(id, _)| id).collect();
+        for flow in flows {
+            for pool in &mut self.run.flows[flow].pools {
+                pool.backlog.retain(|id| !placed.contains(*id));
+            }
         }
         for (_, id) in lines {
-            let step = self.run.invocations.get(id).map_or(0, |invocation| invocation.step);
-            if let Some(pool) = self.plan.steps[step as usize].pool {
-                self.run.flows[0].pools[pool as usize].backlog.push_back(id);
+            let Some(&Invocation { flow, step, .. }) = self.run.invocations.get(id) else { continue };
+            let flow = &mut self.run.flows[flow];
+            if let Some(pool) = flow.plan.steps[step as usize].pool {
+                flow.pools[pool as usize].backlog.push_back(id);
             }
         }
     }
