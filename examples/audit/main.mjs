@@ -1,12 +1,15 @@
 // node examples/audit/main.mjs [folder] [--out FILE] [--max-line N] [--resume FILE] [--log FILE] [--yes | --no | --ask]
-import { appendFileSync, writeFileSync } from "node:fs";
-import { access, constants, readFile, stat, writeFile } from "node:fs/promises";
+import { appendFileSync } from "node:fs";
+import { access, constants, stat } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { InputRequestEvent, InvalidResponseError, RunOverError, Snapshot, SnapshotError } from "blazen";
-import { auditWorkflow, FileChecked } from "./workflow.mjs";
+import { InputRequestEvent, InvalidResponseError, ProgressEvent, RunOverError, SnapshotError, StepError } from "blazen";
+import { auditPipeline } from "./audit.mjs";
+import { ProgressBar } from "./bar.mjs";
+import { FileChecked } from "./check.mjs";
+import { keep, kept } from "./paused.mjs";
 
 const USAGE = "Usage: npm run demo -- [folder] [--out FILE] [--max-line N] [--resume FILE] [--log FILE] [--yes | --no | --ask]";
 const HELP = `${USAGE}
@@ -56,7 +59,7 @@ async function options() {
     ...(values["max-line"] === undefined ? {} : { maxLine: Number(values["max-line"]) }),
     ...(values.out === undefined ? {} : { out: resolve(values.out) }),
   };
-  const paused = values.resume === undefined ? undefined : await stored(values.resume, given);
+  const paused = values.resume === undefined ? undefined : pausedIn(values.resume, given);
   const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
   const { folder, maxLine, out } = { folder: repository, maxLine: 160, out: resolve("report.md"), ...given, ...paused?.job };
   if (!Number.isInteger(maxLine) || maxLine < 1) throw new InputError(`--max-line is a whole number from 1 up, not "${values["max-line"]}".`);
@@ -71,7 +74,7 @@ async function options() {
   if (!(await permits(report ? out : dirname(out), constants.W_OK)))
     throw new InputError(`The report cannot be written to ${out}. Name another place with --out.`);
   const answer = values.yes ? "yes" : values.no ? "no" : undefined;
-  return { folder, maxLine, out, paused, log: values.log, answer, ask: values.ask || process.stdin.isTTY };
+  return { job: { folder, maxLine, out }, snapshot: paused?.snapshot, log: values.log, answer, ask: values.ask || process.stdin.isTTY };
 }
 
 const permits = (path, mode) =>
@@ -81,40 +84,19 @@ const permits = (path, mode) =>
   );
 
 /** A paused audit, which has a folder and options already: those given again must be the same. */
-async function stored(file, given) {
-  let snapshot;
+function pausedIn(file, given) {
+  let paused;
   try {
-    snapshot = Snapshot.parse(await readFile(file));
+    paused = kept(file);
   } catch (error) {
-    throw new InputError(error instanceof SnapshotError ? `${file}: ${error.message}` : `The snapshot ${file} cannot be read (${error.code}).`);
+    throw new InputError(error instanceof SnapshotError ? `${file}: ${error.message}` : `The snapshot ${file} cannot be read (${error.code ?? "it is none"}).`);
   }
+  const { job, snapshot } = paused;
   if (snapshot.workflow !== "audit") throw new InputError(`${file} is a snapshot of the workflow "${snapshot.workflow}", not of an audit.`);
-  const { entries } = snapshot.toJSON();
-  const job = { folder: entries["state/folder"], maxLine: entries["state/maxLine"], out: entries["state/out"] };
   for (const [key, option] of Object.entries({ folder: "the folder", maxLine: "--max-line", out: "--out" }))
     if (given[key] !== undefined && given[key] !== job[key])
       throw new InputError(`The audit in ${file} has begun with ${job[key]} for ${option}, not ${given[key]}: leave it out, or begin anew without --resume.`);
-  return { snapshot, job, checked: entries["state/checked"], total: entries["state/total"] };
-}
-
-/** A count that is rewritten on a terminal, and printed ten times elsewhere. */
-function showProgress({ checked, total }) {
-  if (process.stdout.isTTY) process.stdout.write(`\rchecked ${checked} of ${total} files${checked === total ? "\n" : ""}`);
-  else if (checked % Math.ceil(total / 10) === 0 || checked === total) console.log(`checked ${checked} of ${total} files`);
-}
-
-/** Keeps a paused run in a file of the current folder, of which none was there. */
-function keep(snapshot) {
-  for (let n = 1; ; n++) {
-    const file = `audit-paused${n === 1 ? "" : `-${n}`}.snapshot.json`;
-    try {
-      // It tells what is in the folder: nobody else's business.
-      writeFileSync(file, snapshot.toString(), { flag: "wx", mode: 0o600 });
-      return file;
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-    }
-  }
+  return paused;
 }
 
 const ASKS_AGAIN = "it asks again, unless --yes or --no is given";
@@ -132,7 +114,7 @@ function endBy(signal) {
 }
 
 /** The first signal pauses the run, and a second one ends the process at once. */
-function pauseOnSignal(handler) {
+function pauseOnSignal(handler, job, bar) {
   let first;
   const pause = async (signal) => {
     if (first !== undefined) {
@@ -140,9 +122,12 @@ function pauseOnSignal(handler) {
       return;
     }
     first = performance.now();
-    console.log(`${process.stdout.isTTY ? "\n" : ""}pausing; once more ends at once`);
+    // On a terminal the line shows the bar, or a question, and ^C.
+    bar.end(process.stdout.isTTY);
+    console.log("pausing; once more ends at once");
     try {
-      const file = keep(await handler.pause());
+      const file = keep(job, await handler.pause());
+      bar.end();
       const asks = handler.pendingInputs.length > 0 ? ` (${ASKS_AGAIN})` : "";
       process.stdout.write(`paused; go on with: ${resumeCommand(file)}${asks}\n`, () => endBy(signal));
     } catch (error) {
@@ -156,9 +141,9 @@ function pauseOnSignal(handler) {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, pause);
 }
 
-function begin(workflow, { folder, maxLine, out, paused }) {
+function begin(audit, { job, snapshot }) {
   try {
-    return paused === undefined ? workflow.start({ folder, maxLine, out }) : workflow.resume(paused.snapshot);
+    return snapshot === undefined ? audit.start(job) : audit.resume(snapshot);
   } catch (error) {
     throw error instanceof SnapshotError ? new InputError(error.message) : error;
   }
@@ -186,28 +171,35 @@ async function ask(handler, { id, prompt }) {
 }
 
 /** Shows the progress and has the question answered. @returns {Promise<boolean>} false when it is not: then nobody waits for the run */
-async function follow(handler, chosen) {
+async function follow(handler, chosen, bar) {
   const answered = async (question) => {
+    bar.end();
     console.log(question.metadata.summary);
     if (chosen.answer !== undefined) await handler.respond(question.id, { write: chosen.answer });
     else if (!chosen.ask || !(await ask(handler, question))) return false;
     return true;
   };
   const stream = handler.stream();
+  bar.stage(handler.progress);
   // A question that the process before has asked is not published again.
   for (const question of handler.pendingInputs) if (!(await answered(question))) return false;
-  for await (const { event } of stream) {
-    if (event instanceof FileChecked) showProgress(event);
-    else if (event instanceof InputRequestEvent && !(await answered(event))) return false;
+  try {
+    for await (const { event } of stream) {
+      if (event instanceof ProgressEvent) bar.stage(handler.progress);
+      else if (event instanceof FileChecked) bar.file(event, handler.progress);
+      else if (event instanceof InputRequestEvent && !(await answered(event))) return false;
+    }
+  } finally {
+    bar.end();
   }
   return true;
 }
 
 /** Keeps a run that nobody answers here. */
-async function leaveWaiting(handler) {
+async function leaveWaiting(handler, job) {
   const snapshot = await handler.pause();
   try {
-    console.log(`left waiting; answer with: ${resumeCommand(keep(snapshot))} (${ASKS_AGAIN})`);
+    console.log(`left waiting; answer with: ${resumeCommand(keep(job, snapshot))} (${ASKS_AGAIN})`);
   } catch (error) {
     throw new InputError(`Nobody answers here, and the snapshot cannot be kept (${error.code ?? error.message}). Go to another folder, or use --yes.`);
   }
@@ -216,20 +208,20 @@ async function leaveWaiting(handler) {
 async function main() {
   const chosen = await options();
   if (chosen === undefined) return console.log(HELP);
-  const { out, paused, log } = chosen;
-  const workflow = auditWorkflow(log === undefined ? {} : { onRead: (path) => appendFileSync(log, `${path}\n`) });
-  if (paused !== undefined) console.log(`going on: ${paused.checked} of ${paused.total} files are checked`);
-  const handler = begin(workflow, chosen);
-  pauseOnSignal(handler);
-  if (!(await follow(handler, chosen))) return leaveWaiting(handler);
-  const report = await handler.result();
-  if (report === undefined) return console.log("no report was written");
+  const { job, snapshot, log } = chosen;
+  const audit = auditPipeline(log === undefined ? {} : { onRead: (path) => appendFileSync(log, `${path}\n`) });
+  const handler = begin(audit, chosen);
+  if (snapshot !== undefined) console.log(`going on: ${handler.progress.percent} % done`);
+  const bar = new ProgressBar(process.stdout);
+  pauseOnSignal(handler, job, bar);
   try {
-    await writeFile(out, report);
+    if (!(await follow(handler, chosen, bar))) return await leaveWaiting(handler, job);
+    console.log((await handler.result()) === false ? "no report was written" : `report: ${job.out}`);
   } catch (error) {
-    throw new InputError(`The report cannot be written to ${out} (${error.code}). Name another place with --out.`);
+    if (!(error instanceof StepError && error.step === "write")) throw error;
+    // The stage failed with its step, and the step with what the system says.
+    throw new InputError(`The report cannot be written to ${job.out} (${error.cause.cause.code}). Name another place with --out.`);
   }
-  console.log(`report: ${out}`);
 }
 
 try {

@@ -21,9 +21,12 @@ function showLive() {
 }
 
 const show = {
-  FileChecked({ path, checked, total, findings }) {
-    at("count").textContent = `${checked} of ${total} files`;
-    Object.assign(at("progress"), { max: total, value: checked });
+  "blazen::ProgressEvent"({ stage, percent }) {
+    at("stage").textContent = stage;
+    at("progress").value = percent;
+  },
+  FileChecked({ path, kind, checked, total, findings }) {
+    at(kind).textContent = `${kind}: ${checked} of ${total} files`;
     const item = document.createElement("li");
     item.textContent = findings === 0 ? path : `${path} (${findings})`;
     at("files").prepend(item);
@@ -37,7 +40,7 @@ const show = {
     showLive();
   },
   "blazen::StopEvent"({ result }) {
-    at("report").textContent = result ?? "No report was written.";
+    at("report").textContent = result === false ? "No report was written." : result;
     at("report").hidden = false;
   },
 };
@@ -49,7 +52,7 @@ function follow(runId) {
   for (const id of ["question", "report"]) at(id).hidden = true;
   at("cancel").hidden = false;
   at("files").replaceChildren();
-  at("count").textContent = at("problem").textContent = at("status").textContent = "";
+  for (const id of ["stage", "markdown", "source", "problem", "status"]) at(id).textContent = "";
   at("progress").value = 0;
   if (runId === "") return;
   source = new EventSource(`runs/${runId}/events`);

@@ -6,7 +6,7 @@ import { dirname, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { BlazenError, toSSE } from "blazen";
-import { auditWorkflow } from "../audit/workflow.mjs";
+import { auditPipeline } from "../audit/audit.mjs";
 import { HttpError, listener } from "./listener.mjs";
 import { Runs } from "./runs.mjs";
 
@@ -36,13 +36,13 @@ const REFUSED = { INVALID_RESPONSE: 400, UNKNOWN_REQUEST: 404, ALREADY_ANSWERED:
  */
 export function auditServer({ root, most = 100, onRead, signal }) {
   const inside = realpathSync(root);
-  const workflow = auditWorkflow({ onRead });
+  const audit = auditPipeline({ onRead });
   const runs = new Runs(most);
 
   const start = async (request) => {
     const { folder } = await json(request);
     const path = await folderIn(inside, folder);
-    const { runId } = runs.add(() => workflow.start({ folder: path, maxLine: 160 }, signal === undefined ? {} : { signal }));
+    const { runId } = runs.add(() => audit.start({ folder: path, maxLine: 160 }, signal === undefined ? {} : { signal }));
     return Response.json({ runId }, { status: 201, headers: { location: `/runs/${runId}` } });
   };
   const state = (_, id) => {

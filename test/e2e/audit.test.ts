@@ -1,24 +1,43 @@
+// The demo: what its checks find, each of its stages alone, the pipeline of them, and the whole as a user runs it.
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
+import { InputRequestEvent, ProgressEvent } from "blazen";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 // @ts-expect-error the example is plain JavaScript
+import { approveReport } from "../../examples/audit/approve.mjs";
+// @ts-expect-error
+import { auditPipeline } from "../../examples/audit/audit.mjs";
+// @ts-expect-error
+import { checkMarkdown, checkSource, FileChecked } from "../../examples/audit/check.mjs";
+// @ts-expect-error
 import { anchors, counts, duplicateHeadings, links, longLines } from "../../examples/audit/checks.mjs";
+// @ts-expect-error
+import { collectFiles } from "../../examples/audit/collect.mjs";
 // @ts-expect-error
 import { listFiles } from "../../examples/audit/list.mjs";
 // @ts-expect-error
 import { headings, relativeLinks, scan } from "../../examples/audit/markdown.mjs";
 // @ts-expect-error
+import { mergeFindings } from "../../examples/audit/merge.mjs";
+// @ts-expect-error
+import { reader } from "../../examples/audit/read.mjs";
+// @ts-expect-error
 import { report, summary } from "../../examples/audit/report.mjs";
+// @ts-expect-error
+import { writeReport } from "../../examples/audit/write.mjs";
+import { deferred } from "./deferred";
+import { caught } from "./support";
 
 const main = resolve(import.meta.dirname, "../../examples/audit/main.mjs");
 let folder = "";
-const audit = (...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: "utf8", cwd: folder });
+const audit = (...args: string[]) => auditOn({}, ...args);
+const auditOn = (env: NodeJS.ProcessEnv, ...args: string[]) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: "utf8", cwd: folder, env: { ...process.env, ...env } });
   return { status, stdout, stderr };
 };
 
@@ -116,6 +135,213 @@ describe("checks", () => {
   });
 });
 
+describe("each stage alone", () => {
+  const finding = (line: number, problem: string) => ({ line, problem });
+  const file = (path: string, kind: string, more: object = {}) => ({ path, kind, words: 0, lines: 0, findings: [], more: 0, elsewhere: [], ...more });
+  let root = "";
+  beforeAll(() => {
+    root = join(folder, "stages");
+    mkdirSync(join(root, "docs"), { recursive: true });
+    writeFileSync(join(root, "README.md"), "# One\n\n[dead](none.md) [guide](docs/guide.md#two)\n");
+    writeFileSync(join(root, "docs/guide.md"), "# Guide\n# Guide\n");
+    writeFileSync(join(root, "code.js"), "short\na longer line\n");
+  });
+  const found = [
+    { path: "README.md", kind: "markdown" },
+    { path: "code.js", kind: "source" },
+    { path: "docs/guide.md", kind: "markdown" },
+    { path: "gone.js", kind: "source" },
+  ];
+
+  test("collect: the files of a folder, without the report", async () => {
+    expect(await collectFiles.run({ folder: root })).toEqual({ root, found: found.slice(0, 3) });
+    expect(await collectFiles.run({ folder: root, out: join(root, "docs/guide.md") })).toEqual({ root, found: found.slice(0, 2) });
+  });
+
+  test("check: the files of one kind, in the order of the list, each told when it is done", async () => {
+    const handler = checkMarkdown(reader()).start({ root, found, maxLine: 160 });
+    const told = [];
+    for await (const { event } of handler.stream()) if (event instanceof FileChecked) told.push(event);
+    expect(await handler.result()).toEqual([
+      file("README.md", "markdown", {
+        words: 4,
+        lines: 3,
+        findings: [finding(3, "dead link to none.md")],
+        elsewhere: [{ line: 3, target: "docs/guide.md#two", path: join(root, "docs/guide.md"), anchor: "two" }],
+        anchors: ["one"],
+      }),
+      file("docs/guide.md", "markdown", {
+        words: 4,
+        lines: 2,
+        findings: [finding(2, 'duplicate heading "Guide" (first in line 1)')],
+        anchors: ["guide", "guide-1"],
+      }),
+    ]);
+    expect(told.map(({ kind, checked, total, findings }) => ({ kind, checked, total, findings }))).toEqual([
+      { kind: "markdown", checked: 1, total: 2, findings: 1 },
+      { kind: "markdown", checked: 2, total: 2, findings: 1 },
+    ]);
+    expect(await checkSource(reader()).run({ root, found, maxLine: 9 })).toEqual([
+      file("code.js", "source", { words: 4, lines: 2, findings: [finding(2, "13 characters (at most 9)")] }),
+      file("gone.js", "source", { findings: [finding(0, "cannot be read (ENOENT)")] }),
+    ]);
+    expect(await checkSource(reader()).run({ root, found: [], maxLine: 9 })).toEqual([]);
+  });
+
+  test("merge: in the order in which files were found, and links between them looked up", async () => {
+    const link = (target: string, anchor: string) => ({ line: 1, target: `${target}#${anchor}`, path: join(root, target), anchor });
+    const elsewhere = [link("b.md", "one"), link("b.md", "two"), link("outside.md", "in"), link("outside.md", "out"), link("gone.md", "unknown")];
+    const asked: string[] = [];
+    const outside = async (path: string) => {
+      asked.push(path);
+      return path.endsWith("gone.md") ? Promise.reject(new Error("gone")) : "# In\n";
+    };
+    const { report, summary } = await mergeFindings(outside).run({
+      root,
+      found: [
+        { path: "a.md", kind: "markdown" },
+        { path: "b.js", kind: "source" },
+        { path: "b.md", kind: "markdown" },
+        { path: "private", kind: "folder", error: "EACCES" },
+      ],
+      checked: {
+        markdown: [file("b.md", "markdown", { anchors: ["one"] }), file("a.md", "markdown", { elsewhere, anchors: [] })],
+        source: [file("b.js", "source", { findings: [finding(7, "too long")] })],
+      },
+    });
+    expect(summary).toBe("3 files, 0 words, 3 findings in 2 files, 1 folder not read");
+    expect(report.match(/^(?:## |- ).*/gm)).toEqual([
+      "## a.md",
+      "- line 1: dead link to b.md#two: no such heading",
+      "- line 1: dead link to outside.md#out: no such heading",
+      "## b.js",
+      "- line 7: too long",
+      "## private",
+      "- cannot be read (EACCES)",
+    ]);
+    expect(asked).toEqual([join(root, "outside.md"), join(root, "gone.md")]);
+  });
+
+  test.each([
+    ["y", true],
+    ["no", false],
+  ])("approve: %j is %j", async (write, approved) => {
+    const handler = approveReport.start({ summary: "one file", out: "report.md" });
+    expect(handler.pendingInputs).toMatchObject([{ id: "report", prompt: "Write the report to report.md?", metadata: { summary: "one file" } }]);
+    await expect(handler.respond("report", { write: "perhaps" })).rejects.toMatchObject({ code: "INVALID_RESPONSE", path: "write" });
+    await handler.respond("report", { write });
+    expect(await handler.result()).toBe(approved);
+  });
+
+  test("write: to a file, or to none", async () => {
+    expect(await writeReport.run({ report: "# All is well\n", out: join(folder, "written.md") })).toBe("# All is well\n");
+    expect(readFileSync(join(folder, "written.md"), "utf8")).toBe("# All is well\n");
+    expect(await writeReport.run({ report: "# All is well\n" })).toBe("# All is well\n");
+    expect(await caught(writeReport.run({ report: "", out: folder }))).toMatchObject({ code: "STEP_FAILED", cause: { code: "EISDIR" } });
+  });
+});
+
+describe("the pipeline", () => {
+  const EACH = 20;
+  let tree = "";
+  let expected = "";
+  beforeAll(() => {
+    tree = join(folder, "by-kind");
+    mkdirSync(tree);
+    for (let at = 0; at < EACH; at++) {
+      writeFileSync(join(tree, `${at}.md`), `# Part ${at}\n\n[next](${at + 1}.md#part-${at + 2})\n`);
+      writeFileSync(join(tree, `${at}.js`), `${"x".repeat(150 + at)}\n`);
+    }
+    expect(audit(tree, "--yes", "--out", "by-kind.md", "--log", "by-kind.log").status).toBe(0);
+    expected = readFileSync(join(folder, "by-kind.md"), "utf8");
+  });
+
+  test.each([
+    ["yes", () => expected],
+    ["no", () => false],
+  ])("tells where it is, asks in the middle, and %j gives the report or none", async (write, result) => {
+    const handler = auditPipeline().start({ folder: tree, maxLine: 160 });
+    const told: string[] = [];
+    for await (const { event, path } of handler.stream()) {
+      if (event instanceof ProgressEvent) told.push(`${event.percent} % ${event.stage}`);
+      else if (event instanceof InputRequestEvent) {
+        expect([path, handler.progress]).toEqual([["approve"], { stage: "approve", index: 3, total: 5, percent: 60 }]);
+        await handler.respond(event.id, { write });
+      }
+    }
+    expect(told).toEqual([
+      ...["0 % collect", "20 % collect", "20 % check", "40 % check", "40 % merge"],
+      ...["60 % merge", "60 % approve", "80 % approve", "80 % write", "100 % write"],
+    ]);
+    expect(await handler.result()).toBe(result());
+  });
+
+  test.each(["native", "wasm"])("paused while both kinds are checked, it goes on in a process with the %s binding and reads no file twice", async (binding) => {
+    // Given an audit that has checked half of each kind, and is about to read more,
+    const log: string[] = [];
+    const count = (kind: string) => log.filter((path) => path.endsWith(kind)).length;
+    const held = deferred<void>();
+    const onRead = (path: string) => {
+      log.push(path);
+      return count(path.slice(-3)) > EACH / 2 ? held.promise : undefined;
+    };
+    const job = { folder: tree, maxLine: 160, out: join(folder, `${binding}.md`) };
+    const handler = auditPipeline({ onRead }).start(job);
+    let halves = 0;
+    for await (const { event } of handler.stream()) if (event instanceof FileChecked && event.checked === EACH / 2 && ++halves === 2) break;
+    // when it is paused
+    const paused = handler.pause();
+    held.resolve();
+    writeFileSync(join(folder, `${binding}.json`), JSON.stringify({ job, snapshot: await paused }));
+    expect(handler.progress).toEqual({ stage: "check", index: 1, total: 5, percent: 20 });
+    for (const kind of [".md", ".js"]) expect(count(kind)).toBeLessThan(EACH);
+    // and goes on elsewhere,
+    const { status, stdout } = auditOn({ BLAZEN_BINDING: binding }, "--resume", `${binding}.json`, "--yes", "--log", `${binding}.log`);
+    // then it counts on, gives the same report, and has read each file once.
+    expect([status, stdout.split("\n")[0]]).toEqual([0, "going on: 20 % done"]);
+    for (const kind of ["markdown", "source"]) {
+      const counts = [...stdout.matchAll(new RegExp(`checked (\\d+) of ${EACH} ${kind} files`, "g"))].map(([, checked]) => Number(checked));
+      expect(counts).toEqual([12, 14, 16, 18, 20]);
+    }
+    expect(readFileSync(job.out, "utf8")).toBe(expected);
+    expect([...log, ...read(`${binding}.log`)].sort()).toEqual(read("by-kind.log"));
+  });
+
+  test("a terminal has a bar, which is rewritten and stays within its line", () => {
+    const terminal = "Object.assign(process.stdout, { isTTY: true, columns: 60 });";
+    const node = ["--import", `data:text/javascript,${encodeURIComponent(terminal)}`];
+    const { stdout } = spawnSync(process.execPath, [...node, main, tree, "--yes", "--out", "bar.md"], { encoding: "utf8", cwd: folder });
+    const [progress, summary, after, ...rest] = stdout.split("\n").map((line) => line.split("\x1b[K").map((text) => text.replace("\r", "")));
+    expect(progress![0]).toBe("[--------------------]   0 % collect");
+    expect(progress).toContain("[####----------------]  20 % check: markdown 20 of 20, source 20 of 20".slice(0, 59));
+    expect(progress!.at(-2)).toBe("[############--------]  60 % approve");
+    expect(summary).toEqual([expect.stringMatching(/^40 files, /)]);
+    expect(after!.at(-2)).toBe("[####################] 100 % write");
+    expect(rest).toEqual([[`report: ${join(folder, "bar.md")}`], [""]]);
+  });
+
+  test("where the report cannot be written is one sentence and exit code 2", async () => {
+    // Given an audit that asks,
+    const out = join(folder, "taken-away/report.md");
+    mkdirSync(dirname(out));
+    const child = spawn(process.execPath, [main, tree, "--ask", "--out", out], { cwd: folder });
+    let [stdout, stderr] = ["", ""];
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      // when its folder is taken away, and then it is answered,
+      if (!stdout.endsWith("[Y/n] ")) return;
+      rmSync(dirname(out), { recursive: true });
+      child.stdin.end("yes\n");
+    });
+    // then it says so.
+    expect(await once(child, "close")).toEqual([2, null]);
+    expect(stderr).toBe(`The report cannot be written to ${out} (ENOENT). Name another place with --out.\n`);
+  });
+});
+
 test("a folder with known problems gives the report of them", () => {
   const project = join(folder, "project");
   mkdirSync(join(project, "docs"), { recursive: true });
@@ -127,7 +353,8 @@ test("a folder with known problems gives the report of them", () => {
   symlinkSync(folder, join(project, "loop"), "junction");
   const { status, stdout } = audit(project, "--yes", "--out", "out.md");
   expect(status).toBe(0);
-  expect(stdout).toContain("checked 3 of 3 files");
+  expect(stdout).toContain("checked 2 of 2 markdown files\n");
+  expect(stdout).toContain("checked 1 of 1 source files\n");
   expect(readFileSync(join(folder, "out.md"), "utf8")).toBe(`# Audit of project
 
 3 files, 16 words, 4 findings in 2 files.
@@ -213,7 +440,7 @@ async function interrupted(
 describe.skipIf(process.platform === "win32")("signals", () => {
   // Verified at each commit, the same run takes longer: the size of all that was found counts as often as there are files.
   const [files, links] = process.env["BLAZEN_VERIFY"] === "1" ? [100, 40] : [300, 200];
-  const checked = (count: number | string) => new RegExp(`checked ${count} of ${files} files`);
+  const checked = (count: number | string) => new RegExp(`checked ${count} of ${files} markdown files`);
   let tree = "";
   beforeAll(() => {
     tree = join(folder, "paused");
@@ -252,7 +479,7 @@ describe.skipIf(process.platform === "win32")("signals", () => {
     expect(read("paused.log").length).toBeLessThan(files);
 
     const { status, stdout } = audit("--resume", "audit-paused-2.snapshot.json", "--yes", "--log", "paused.log");
-    expect([status, stdout]).toEqual([0, expect.stringContaining(`checked ${files} of ${files} files\n`)]);
+    expect([status, stdout]).toEqual([0, expect.stringContaining(`checked ${files} of ${files} markdown files\n`)]);
     expect(readFileSync(join(folder, "paused.md"), "utf8")).toBe(expected.replace("straight", "paused"));
     expect(read("paused.log")).toEqual(read("straight.log"));
   }, 60_000);
@@ -289,7 +516,7 @@ describe.skipIf(process.platform === "win32")("signals", () => {
       .sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
       .at(-1)!;
     const text = readFileSync(join(folder, name), "utf8");
-    writeFileSync(join(folder, "damaged.json"), text.replace(`"state/total":${files}`, `"state/total":${files + 1}`));
+    writeFileSync(join(folder, "damaged.json"), text.replace(`state/total":${files}`, `state/total":${files + 1}`));
     for (const [args, message] of [
       [["--resume", "damaged.json"], /damaged.json: The snapshot cannot be used: it is damaged: its checksum/],
       [["--resume", "nowhere.json"], /cannot be read/],
@@ -319,7 +546,7 @@ describe("the question", () => {
     writeFileSync(join(small, "a.md"), "# A\n\n[dead](b.md)\n");
     expect(audit(small, "--yes", "--out", "expected.md")).toEqual({
       status: 0,
-      stdout: `checked 1 of 1 files\n1 file, 3 words, 1 finding in 1 file\nreport: ${join(folder, "expected.md")}\n`,
+      stdout: `checked 1 of 1 markdown files\n1 file, 3 words, 1 finding in 1 file\nreport: ${join(folder, "expected.md")}\n`,
       stderr: "",
     });
   });
@@ -356,7 +583,7 @@ describe("the question", () => {
     const third = asked("y\n", "--resume", kept(second.stdout), "--ask", ...log);
     expect(third).toEqual({
       status: 0,
-      stdout: `going on: 1 of 1 files are checked\n1 file, 3 words, 1 finding in 1 file\n${question("left.md")}report: ${join(folder, "left.md")}\n`,
+      stdout: `going on: 60 % done\n1 file, 3 words, 1 finding in 1 file\n${question("left.md")}report: ${join(folder, "left.md")}\n`,
     });
     isAsExpected("left.md");
     rmSync(join(folder, "left.md"));
@@ -412,7 +639,9 @@ test("10,000 files stay within 150 MiB", () => {
     await import(${JSON.stringify(pathToFileURL(main).href)});`;
   const wrapper = join(folder, "rss.mjs");
   writeFileSync(wrapper, peak);
-  const { stdout } = spawnSync(process.execPath, [wrapper, tree, "--yes", "--out", "tree.md"], { encoding: "utf8", cwd: folder });
-  expect(stdout).toContain("checked 10000 of 10000 files");
+  // Verified, a list of 10,000 files would be there twice.
+  const env = { ...process.env, BLAZEN_VERIFY: "0" };
+  const { stdout } = spawnSync(process.execPath, [wrapper, tree, "--yes", "--out", "tree.md"], { encoding: "utf8", cwd: folder, env });
+  expect(stdout).toContain("checked 10000 of 10000 markdown files");
   expect(Number(/rss (\d+)/.exec(stdout)?.[1]) / 1024).toBeLessThan(150);
 }, 120_000);

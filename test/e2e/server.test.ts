@@ -62,7 +62,7 @@ const waiting = async (run: string) => {
   await until(await follow(run), asks);
   return (await (await fetch(run)).json()).pendingInputs[0];
 };
-const answer = (run: string, write: unknown, requestId: unknown = "report") => post(`${run}/answers`, { requestId, response: { write } });
+const answer = (run: string, write: unknown, requestId: unknown = "approve/report") => post(`${run}/answers`, { requestId, response: { write } });
 const refusal = async (response: Response) => [response.status, (await response.json()).code];
 
 describe("a run", () => {
@@ -70,20 +70,25 @@ describe("a run", () => {
     const run = await start(await serve());
     const stream = await follow(run);
     const seen = await until(stream, asks);
-    const files = seen.slice(0, -1).map(({ data }) => data.event);
+    const files = seen.map(({ data }) => data.event).filter(({ type }) => type === "FileChecked");
     expect(files.map(({ path }) => path).sort()).toEqual(Array.from({ length: FILES }, (_, at) => `${at}.md`).sort());
     expect(files.map(({ checked, total }) => [checked, total])).toEqual(files.map((_, at) => [at + 1, FILES]));
     expect(await (await fetch(run)).json()).toEqual({
       runId: run.split("/").at(-1),
       status: "waiting",
       pendingInputs: [
-        expect.objectContaining({ id: "report", prompt: "Write the report?", metadata: { summary: "30 files, 120 words, 1 finding in 1 file" } }),
+        expect.objectContaining({
+          id: "approve/report",
+          path: ["approve"],
+          prompt: "Write the report?",
+          metadata: { summary: "30 files, 120 words, 1 finding in 1 file" },
+        }),
       ],
     });
     expect((await answer(run, "yes")).status).toBe(204);
     const again = await until(await follow(run), never);
     expect(again.slice(0, seen.length)).toEqual(seen);
-    const [stop, end] = again.slice(seen.length);
+    const [stop, end] = again.slice(-2);
     expect(stop!.data.event).toMatchObject({ type: "blazen::StopEvent", result: expect.stringContaining("# Audit of docs\n") });
     expect(end).toMatchObject({ event: "end", data: { status: "completed" } });
     expect((await fetch(`${run}/events`, { headers: { "last-event-id": end!.id! } })).status).toBe(204);
@@ -95,15 +100,18 @@ describe("a run", () => {
     const before = await until(await follow(run), ({ data }) => data.event.checked === FILES / 2);
     half.resolve();
     const after = await until(await follow(run, before.at(-1)!.id), asks);
-    expect([...before, ...after].map(({ data }) => data.offset)).toEqual(Array.from({ length: FILES + 1 }, (_, at) => at));
+    const seen = [...before, ...after];
+    expect(seen.map(({ data }) => data.offset)).toEqual(seen.map((_, at) => at));
+    expect(seen.filter(({ data }) => data.event.type === "FileChecked")).toHaveLength(FILES);
   });
   test("is cancelled, with the report of what stopped and what did not", async () => {
     const run = await start(await serve({ onRead: () => new Promise(() => {}) }));
     const stream = await follow(run);
-    expect(await (await post(`${run}/cancel`)).json()).toEqual({ stopped: [], ignored: Array(8).fill("check") });
-    expect(await until(stream, never)).toMatchObject([{ event: "end", data: { status: "cancelled", error: { code: "CANCELLED" } } }]);
+    const report = await (await post(`${run}/cancel`)).json();
+    expect(report.ignored).toEqual(Array(8).fill("check"));
+    expect((await until(stream, never)).at(-1)).toMatchObject({ event: "end", data: { status: "cancelled", error: { code: "CANCELLED" } } });
     expect(await (await fetch(run)).json()).toMatchObject({ status: "cancelled", pendingInputs: [] });
-    expect(await (await post(`${run}/cancel`)).json()).toEqual({ stopped: [], ignored: Array(8).fill("check") });
+    expect(await (await post(`${run}/cancel`)).json()).toEqual(report);
   });
 });
 
@@ -118,7 +126,7 @@ describe("an answer", () => {
     ]);
     for (const odd of [undefined, 7, { requestId: "report" }])
       expect(await refusal(await answer(run, "yes", odd ?? "nowhere"))).toEqual([404, "UNKNOWN_REQUEST"]);
-    expect((await waiting(run)).id).toBe("report");
+    expect((await waiting(run)).id).toBe("approve/report");
   });
   test("two at once: equal ones are one, of different ones the first counts", async () => {
     const url = await serve();

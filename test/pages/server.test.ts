@@ -55,7 +55,7 @@ const shown = (id: string, text: string) => page.locator(`#${id}`, { hasText: te
 const start = async () => {
   await page.getByLabel("Folder").fill("docs");
   await page.getByRole("button", { name: "Start" }).click();
-  await shown("count", `${HELD} of ${FILES} files`);
+  await shown("markdown", `${HELD} of ${FILES} files`);
 };
 /** The files that are listed, sorted. */
 const listed = async () => (await page.locator("#files li").allTextContents()).sort();
@@ -64,10 +64,12 @@ test("a reload in the middle misses nothing, a click answers, and the report is 
   await start();
   const before = await listed();
   await page.reload();
-  await shown("count", `${HELD} of ${FILES} files`);
+  await shown("markdown", `${HELD} of ${FILES} files`);
   expect(await listed()).toEqual(before);
   goOn();
   await shown("prompt", "Write the report?");
+  await shown("stage", "approve");
+  expect(await page.getByRole("progressbar").getAttribute("value")).toBe("60");
   expect(await listed()).toEqual(names);
   // A question that stands survives a reload too.
   await page.reload();
