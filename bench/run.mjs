@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { children, printChildren } from "./children.mjs";
 import { growth, printGrowth } from "./growth.mjs";
 import { live, printLive } from "./live.mjs";
 import { memory, printMemory } from "./memory.mjs";
@@ -22,6 +23,7 @@ const SECTIONS = {
   snapshots: { measure: snapshots, print: printSnapshots, rounds: 5, first: true },
   live: { measure: live, print: printLive, rounds: 5, first: true },
   streams: { measure: streams, print: printStreams, rounds: 7, first: true },
+  children: { measure: children, print: printChildren, rounds: 5, first: true },
   memory: { measure: memory, print: printMemory },
   sizes: { measure: sizes, print: printSizes, first: true },
 };

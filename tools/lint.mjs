@@ -10,6 +10,7 @@ const bin = (name) => join(root, "node_modules/.bin", name);
 const checks = [
   ["biome", bin("biome"), ["ci", "--error-on-warnings"]],
   ["types of the facade", bin("tsc"), ["-p", "ts"]],
+  ["types of the examples", bin("tsc"), ["-p", "examples"]],
   ["rustfmt", "cargo", ["fmt", "--all", "--check"]],
   ["clippy", "cargo", ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]],
 ];

@@ -1,5 +1,4 @@
 import {
-  type BlazenError,
   type Context,
   DefinitionError,
   InputRequestEvent,
@@ -220,6 +219,20 @@ describe("parallel", () => {
     expect(await result).toEqual({ branch: "quick", result: 2 });
   });
 
+  test("a cancel in that time waits for them too, and names those that do not stop (5.3)", async () => {
+    const clock = new VirtualClock();
+    const deaf = does("deaf", () => new Promise(() => {}));
+    const handler = observed(
+      pipeline()
+        .parallel("race", { deaf, quick: add(1) }, { join: "first" })
+        .start(1, { clock }),
+    ) as Any;
+    await turns();
+    const report = handler.cancel("enough", { grace: 50 });
+    await clock.advance(50);
+    expect((await report).ignored).toEqual(["work"]);
+  });
+
   test("quorum: as many as are needed; it fails when so many cannot be any more, with every cause", async () => {
     const some = await pipeline()
       .parallel("some", { a: add(1), b: fail("b"), c: add(3), d: idle() }, { join: { quorum: 2 } })
@@ -286,7 +299,15 @@ describe("loop", () => {
         .run(0),
     )) as StepError;
     expect(error.cause).toBeInstanceOf(LoopLimitError);
-    expect((error.cause as BlazenError).code).toBe("LOOP_LIMIT");
+    expect(error.cause).toMatchObject({ code: "LOOP_LIMIT", runId: expect.any(String) });
+    let runs = 0;
+    const counts = does("counts", () => runs++);
+    await caught(
+      pipeline()
+        .loop("l", counts, { until: () => false, max: 2, retry: { maxAttempts: 3, initial: 0 } })
+        .run(0),
+    );
+    expect(runs).toBe(2);
     expect(
       await pipeline()
         .loop("l", add(1), { until: () => false, max: 3, onMax: "pass" })
@@ -404,6 +425,45 @@ describe("a pipeline is a workflow (11.3)", () => {
     expect(await resumed.result()).toEqual([2, undefined]);
     expect(ran).toEqual(["between", "last"]);
     await handler.cancel(undefined, { grace: 0 });
+  });
+
+  test("branches are known by their names, and stages that have ended do not run again where they have changed places", async () => {
+    const asks = does("asks", (_, ctx) => ctx.requestInput({ prompt: ctx.runId }));
+    const ran: string[] = [];
+    const note = (name: string) =>
+      does(name, (n) => {
+        ran.push(name);
+        return n;
+      });
+    const handler = observed(
+      pipeline().stage("one", note("one")).stage("two", note("two")).parallel("both", { a: asks, b: asks }).start(1, { runId: "r" }),
+    ) as Any;
+    await turns();
+    const resumed = pipeline()
+      .stage("one", note("one"))
+      .parallel("both", { b: asks, a: asks })
+      .stage("two", note("two"))
+      .resume(String(await handler.pause()));
+    await turns();
+    for (const { id, prompt } of resumed.pendingInputs) await resumed.respond(id, prompt);
+    expect(await resumed.result()).toEqual({ a: "r/4/both/a", b: "r/4/both/b" });
+    expect(ran).toEqual(["one", "two"]);
+    await handler.cancel();
+  });
+
+  test("a stage that `migrate` gives another name goes on under its run id", async () => {
+    const asks = does("asks", (_, ctx) => ctx.requestInput({ prompt: ctx.runId }));
+    const handler = observed(pipeline().stage("old", asks).start(1, { runId: "r" })) as Any;
+    await turns();
+    const migrate = { 1: (old: Any) => ({ ...old, steps: { old: "new" } }) };
+    const resumed = pipeline("pipeline", { version: 2, migrate })
+      .stage("new", asks)
+      .resume(String(await handler.pause()));
+    await turns();
+    expect(resumed.pendingInputs).toMatchObject([{ id: "r/0/old/1/0", runId: "r/0/old", path: ["new"] }]);
+    await resumed.respond("r/0/old/1/0", "yes");
+    expect(await resumed.result()).toBe("yes");
+    await handler.cancel();
   });
 
   test("one whose present stage is gone, or lost the branch that goes on, is refused", async () => {
@@ -531,6 +591,10 @@ describe("definition", () => {
     refused(() => pipeline().loop("a", one, { until: () => true, max: 0 })).toThrow('"max"');
     refused(() => pipeline().map("a", 1)).toThrow("function");
     refused(() => pipeline().start(1)).toThrow("no stages");
+    refused(() => pipeline("p", { external: [Paid] })).toThrow('"external"');
+    refused(() => pipeline().stage("a", new Workflow("empty")).start(1)).toThrow('Workflow "empty"');
+    const promises = pipeline().stage("a", one, { input: async () => 1 });
+    expect(((await caught(promises.run(1))) as StepError).cause).toMatchObject({ code: "DEFINITION", message: expect.stringContaining("gave a promise") });
     expect(await caught(pipeline().run(1))).toBeInstanceOf(DefinitionError);
     const begun = pipeline().stage("a", one);
     await begun.run(1);

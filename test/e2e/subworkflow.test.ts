@@ -210,6 +210,31 @@ describe("failure in a child run", () => {
     expect(((await result) as StepError).cause).toBeInstanceOf(TimeoutError);
   });
 
+  test("time in which a step waits to be tried again counts, also after a resume; one that is withdrawn then does not (5.2)", async () => {
+    const clock = new VirtualClock();
+    const make = () =>
+      new Workflow("child", { timeout: 100 })
+        .step("fan", "StartEvent", () => [new Page({ n: 1 }), new Part({ n: 2 })])
+        .step("fails", Page, { retry: { maxAttempts: 2, initial: 1_000_000, max: 1_000_000 } }, () => {
+          throw boom;
+        })
+        .step("wins", Part, async (_, ctx) => new Done({ result: await ctx.requestInput({ prompt: "?" }) }))
+        .step("first", collect(Done, { first: 1, of: "fan" }), async (_, ctx) => stop(await ctx.requestInput({ prompt: "and now?" })));
+    const handler = observed(around(make()).start({}, { clock }));
+    await clock.advance(50);
+    const resumed = observed(around(make()).resume(String(await handler.pause()), { clock }));
+    await clock.advance(40);
+    await resumed.respond(resumed.pendingInputs[0]!.id, 1);
+    await clock.advance(1_000);
+    expect(resumed.status).toBe("waiting");
+    await resumed.respond(resumed.pendingInputs[0]!.id, 2);
+    expect(await resumed.result()).toBe(2);
+    const late = observed(around(make()).resume(String(await handler.pause()), { clock }));
+    await clock.advance(60);
+    expect(((await caught(late.result())) as StepError).cause).toBeInstanceOf(TimeoutError);
+    await handler.cancel();
+  });
+
   test("time in which it only waits for an answer does not count (5.2)", async () => {
     const clock = new VirtualClock();
     const asks = single("asks", async (_, ctx) => stop(await ctx.requestInput({ prompt: "?" })), { timeout: 100 });

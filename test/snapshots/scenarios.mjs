@@ -131,7 +131,21 @@ class Clock {
  *   a run to where it is stored; `finish(handler)` what a resumed one needs; `result` what it ends with, in words
  */
 export function scenarios(blazen) {
-  const { BlazenState, Workflow, all, codec, collect, event, StartEvent, StopEvent, InputRequestEvent, InputResponseEvent, StepFailedEvent } = blazen;
+  const {
+    BlazenState,
+    Pipeline,
+    Workflow,
+    subworkflow,
+    all,
+    codec,
+    collect,
+    event,
+    StartEvent,
+    StopEvent,
+    InputRequestEvent,
+    InputResponseEvent,
+    StepFailedEvent,
+  } = blazen;
   const Work = class extends event("Work") {};
   const Done = class extends event("Done") {};
   const Note = class extends event("Note") {};
@@ -644,6 +658,67 @@ export function scenarios(blazen) {
           }),
       input: { n: 1, text: "the input" },
       result: '["Plain",1,[1]]',
+    },
+    children: {
+      // One has ended, one runs, one asks, one waits for a place, and one for an event from outside.
+      build: (free) => {
+        const child = new Workflow("child", { state: { log: [] }, types, external: [Paid] })
+          .step("fan", StartEvent, async ({ n }, ctx) => {
+            ctx.state.set("log", [`began ${n}`, new Money(n)]);
+            await ctx.sendEvent(new Note({ key: n }), { id: "note" });
+            await ctx.once("effect", () => `effect of ${n}`);
+            return [new Work({ n }), new Work({ n: n + 10 })];
+          })
+          .step("work", Work, { concurrency: 1 }, async ({ n }, ctx) => {
+            if (n === 1) await until(free);
+            if (n === 2) return new Done({ n: await ctx.requestInput({ prompt: "how many?" }) });
+            return new Done({ n });
+          })
+          .step("note", Note, () => null)
+          .step("paid", Paid, () => null)
+          .step("all", collect(Done, { of: "fan" }), (done, ctx) => stop([done.map(({ n }) => n), ctx.state.get("log")]));
+        return new Workflow("children", { types })
+          .step("fan", StartEvent, () => works(4))
+          .step("child", Work, { concurrency: 3 }, subworkflow(child, { input: ({ n }) => ({ n }), output: (result) => new Sum({ result }) }))
+          .step("all", collect(Sum, { of: "fan" }), (sums) => stop(sums.map(({ result }) => result)));
+      },
+      reach: turn,
+      finish: async (handler) => {
+        await turn();
+        const [pending] = handler.pendingInputs;
+        await handler.respond(pending.id, 7);
+      },
+      result: () =>
+        tell(
+          [0, 1, 2, 3].map((n) => [
+            [n === 2 ? 7 : n, n + 10],
+            [`began ${n}`, new Money(n)],
+          ]),
+        ),
+    },
+    pipeline: {
+      build: (free) => {
+        const add = new Workflow("add").step("add", StartEvent, ({ n }) => stop({ n: n + 1 }));
+        const slow = new Workflow("slow").step("slow", StartEvent, async ({ n }) => {
+          await until(free);
+          return stop({ n: n * 2 });
+        });
+        const fails = new Workflow("fails").step("fails", StartEvent, () => {
+          // The error that the engine makes of it has no frames, which are of this build and machine.
+          const { stackTraceLimit } = Error;
+          Error.stackTraceLimit = 0;
+          queueMicrotask(() => Object.assign(Error, { stackTraceLimit }));
+          throw errors()[0];
+        });
+        const twice = new Pipeline("twice").stage("one", add).loop("more", slow, { until: ({ n }) => n > 10, max: 9 });
+        return new Pipeline("pipeline", { types })
+          .stage("first", add)
+          .parallel("look", { ended: add, "failed/so": fails, on: twice }, { join: "settled" })
+          .map("end", ({ ended, on, "failed/so": failed }, { input, results }) => [input, results.first, ended.value, on.value, failed.reason.cause.cause]);
+      },
+      reach: turn,
+      input: { n: 1 },
+      result: () => tell([{ n: 1 }, { n: 2 }, { n: 3 }, { n: 12 }, errors()[0].cause]),
     },
   };
 }

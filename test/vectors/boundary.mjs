@@ -16,27 +16,30 @@ const HEADER = 16;
 const OUTCOMES = { ok: 0, failed: 1, bad: 2, final: 3 };
 /** A time goes in two words of so many bits. */
 const WORD = 2 ** 30;
+/** A command has its tag in the lower bits, and above them the flow that it is about. */
+const FLOW = 8;
+const TAG = 2 ** FLOW - 1;
+/** Commands that are about a flow; of an Abort only that of a running invocation. */
+const ABOUT = ["Invoke", "Fail", "Failed", "Delayed", "Asked", "Publish", "Routed", "Abort"];
 
 /**
  * @param binding the core on either carrier
  * @throws Mismatch where its commands are others than the vector's
  */
 export function play(vector, binding) {
-  const { definition, typeIds } = compilable(vector.definition);
-  const plan = binding.compile(JSON.stringify(definition));
-  if (vector.error !== undefined) return refused(vector.error, plan, binding);
-  expect(plan >= 0, `the definition was refused: ${plan < 0 && binding.lastError()}`);
-  const encode = encoder(definition, typeIds, plan);
-  const run = { handle: NONE };
+  const plans = [vector.definition, ...(vector.definition.children ?? [])].map((definition) => compiled(definition, binding));
+  const [own] = plans;
+  if (vector.error !== undefined) return refused(vector.error, own.id, binding);
+  for (const { id, name } of plans) expect(id >= 0, `the definition "${name}" was refused: ${id < 0 && binding.lastError()}`);
+  const run = new Run(plans);
   for (const [at, { in: lines, out }] of vector.play.entries()) {
-    const got = exchange(binding, run, lines.map(encode), definition);
+    const got = exchange(binding, run, run.encode(lines));
     expect(got.join("; ") === out.join("; "), `play[${at}] ${lines.join("; ")}\n  expected ${out.join("; ")}\n  got      ${got.join("; ")}`);
-  }
-  if (vector.lacking !== undefined) {
+    if (vector.lacking === undefined || !got.some((line) => line.startsWith("Fail STALLED"))) continue;
     const lacking = JSON.parse(binding.lastError()).lacking.join("; ");
     for (const what of vector.lacking) expect(lacking.includes(what), `"${what}" expected in what is lacking: ${lacking}`);
   }
-  binding.drop(plan);
+  for (const { id } of plans) binding.drop(id);
 }
 
 function refused({ code, message }, plan, binding) {
@@ -46,8 +49,8 @@ function refused({ code, message }, plan, binding) {
   expect(told.code === -plan && told.message.includes(message), `"${message}" expected in the message: ${told.message}`);
 }
 
-/** A vector's definition with its types as numbers, as the facade would give it. */
-function compilable({ name, unhandled = "error", external = [], steps }) {
+/** A definition with its types as numbers, as the facade would give it, and the plan that the core makes of it. */
+function compiled({ name, unhandled = "error", external = [], steps }, binding) {
   const types = ["blazen::StartEvent", "blazen::StopEvent", "blazen::InputRequestEvent"];
   const typeIds = new Map(types.map((type, id) => [type, id]));
   const idOf = (word) => {
@@ -69,26 +72,52 @@ function compilable({ name, unhandled = "error", external = [], steps }) {
     external: outside,
     steps: steps.map(({ name, limit, pool, retry }, at) => ({ name, accepts: accepted[at], limit, pool, retry, emits: emits[at] })),
   };
-  return { definition, typeIds };
+  return { id: binding.compile(JSON.stringify(definition)), name, steps: definition.steps, types: typeIds };
 }
 
-/** Gives the function that makes a line a frame. */
-function encoder({ types, steps }, typeIds, plan) {
-  const type = (word) => typeIds.get(typeName(word)) ?? types.length;
-  const step = (word) => steps.findIndex(({ name }) => name === word);
-  return (line) => {
+/** What has to be known of a run to make lines frames, and commands lines. */
+class Run {
+  handle = NONE;
+  /** By their numbers: the plans of the run itself and of its child runs. */
+  flows = new Map();
+  /** The flow that commands were about last. */
+  told = 0;
+  /** By invocation and by request: the flow. */
+  invocations = new Map();
+  requests = new Map();
+  /** Plans of the Child lines that the core has not answered yet. */
+  opening = [];
+
+  constructor(plans) {
+    this.plans = plans;
+    this.flows.set(0, plans[0]);
+  }
+  encode(lines) {
+    // A key is of the event in the line behind it.
+    return lines.map((line, at) => this.#frame(line, this.#flow(lines.slice(at).find((one) => !one.startsWith("Key ")))));
+  }
+
+  /** The plan by which a line is read. */
+  #flow(line) {
+    const [verb, a, , c] = words(line);
+    const flow = verb === "External" ? Number(c ?? 0) : verb === "Respond" ? this.requests.get(a) : this.invocations.get(a);
+    return this.flows.get(flow ?? 0);
+  }
+  #frame(line, { steps, types }) {
     const [verb, a, b, c] = words(line);
+    const type = (word) => types.get(typeName(word)) ?? types.size;
+    const step = (word) => steps.findIndex(({ name }) => name === word);
     const frame = (...fields) => [inputs[verb], ...fields.map(Number), 0, 0, 0].slice(0, 4);
     switch (verb) {
       case "Start":
-        return frame(plan, a);
+        return frame(this.plans[0].id, a);
       case "Key":
         return b === "-" ? frame(step(a), NONE, c) : frame(step(a), b, NONE);
       case "Emit":
       case "Send":
         return frame(a, type(b), c);
       case "External":
-        return frame(type(a), b);
+        return frame(type(a), b, c ?? 0);
       case "Tick":
       case "Until":
         return frame(Math.floor(a / WORD), a % WORD);
@@ -102,15 +131,42 @@ function encoder({ types, steps }, typeIds, plan) {
         return [inputs.Commit, Number(a), 1, 0];
       case "Settle":
         return frame(a, OUTCOMES[b], c ?? NONE);
+      case "Child": {
+        const plan = this.plans.find(({ name }) => name === b);
+        this.opening.push(plan);
+        return frame(a, plan.id, c);
+      }
+      case "CancelChild":
+        return [inputs.Cancel, Number(a), 0, 0];
       default:
         expect(inputs[verb] !== undefined, `unknown line "${line}"`);
         return a === undefined ? frame() : frame(a);
     }
-  };
+  }
+
+  /** The lines of a command. */
+  decode([word, a, b, c], set) {
+    const tag = word & TAG;
+    const flow = word >> FLOW;
+    const verb = commandNames[tag];
+    const about = ABOUT.includes(verb) && !(verb === "Abort" && b !== 0);
+    expect(about || flow === 0, `the command ${verb} is about no flow`);
+    const before = about && flow !== this.told ? [`Flow ${flow}`] : [];
+    if (about) this.told = flow;
+    if (verb === "Invoke") this.invocations.set(String(a), flow);
+    else if (verb === "Asked") this.requests.set(String(a), flow);
+    else if (verb === "Opened") {
+      this.flows.set(a, this.opening.shift());
+      // Another may have had the number.
+      if (this.told === a) this.told = undefined;
+    }
+    const line = decode([verb, a, b, c], set, this.flows.get(flow));
+    return line === undefined ? before : [...before, line];
+  }
 }
 
 /** Hands frames over and gives the commands as lines. */
-function exchange(binding, run, frames, definition) {
+function exchange(binding, run, frames) {
   let view = binding.buffer();
   for (const [at, frame] of frames.entries()) view.set(frame, HEADER + 4 * at);
   const lines = [];
@@ -125,16 +181,14 @@ function exchange(binding, run, frames, definition) {
     run.handle = view[0];
     expect(view[1] >= 0, `the core answers with error ${view[1]}: ${view[1] < 0 && binding.lastError()}`);
     for (let at = HEADER; at < HEADER + 4 * view[1]; at += 4) {
-      const line = decode([...view.subarray(at, at + 4)], set, definition);
-      if (line !== undefined) lines.push(line);
+      lines.push(...run.decode([...view.subarray(at, at + 4)], set));
     }
   } while (view[2] !== 0);
   return lines;
 }
 
 /** A command as a line; a set's members are gathered for the Invoke that follows. */
-function decode([tag, a, b, c], set, { steps }) {
-  const verb = commandNames[tag];
+function decode([verb, a, b, c], set, { steps }) {
   const orNone = (value, shown = value) => (value === NONE ? "-" : shown);
   switch (verb) {
     case "Arg":
@@ -150,7 +204,8 @@ function decode([tag, a, b, c], set, { steps }) {
     case "Expired":
       return `${verb} ${a} ${b} ${c}`;
     case "Woken":
-      return `Woken ${a} ${b}`;
+    case "Ended":
+      return `${verb} ${a} ${b}`;
     case "Delayed":
       return `Delayed ${a} ${steps[b].name} ${c}`;
     case "Failed":

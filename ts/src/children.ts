@@ -40,7 +40,7 @@ export function callNest(run: Run, attempt: Attempt, event: Event): void {
 function open(run: Run, attempt: Attempt, nest: Nest, event: Event): void {
   const { branches } = nest;
   const flow = attempt.flow as Flow;
-  const children: ChildRun[] = [];
+  let children: ChildRun[] | undefined;
   let starts: Event[] | undefined;
   let start: Event | undefined;
   const before = hold();
@@ -59,7 +59,9 @@ function open(run: Run, attempt: Attempt, nest: Nest, event: Event): void {
         starts ??= [start];
         starts.push(begins);
       }
-      children.push(new ChildRun(plan, flow, attempt.stepName, attempt.seq, attempt.attempt, children.length, branch));
+      const child = new ChildRun(plan, flow, attempt.stepName, attempt.seq, attempt.attempt, children?.length ?? 0, branch);
+      if (children === undefined) children = [child];
+      else children.push(child);
     }
   } catch (error) {
     letGo(before);
@@ -68,9 +70,9 @@ function open(run: Run, attempt: Attempt, nest: Nest, event: Event): void {
   letGo(before);
   // What the user's functions have done may have ended it.
   if (attempt.invocation < 0 || attempt.aborted) return;
-  attempt.nested = new Nested(event, children);
-  for (let at = 0; at < children.length && !run.over; at++) {
-    const child = children[at]!;
+  attempt.nested = new Nested(event, children!);
+  for (let at = 0; at < children!.length && !run.over; at++) {
+    const child = children![at]!;
     child.opener = attempt;
     if (child.branch.inherits) memoryOf(child).session = sessionOf(flow);
     const begins = starts === undefined ? start : starts[at];

@@ -45,9 +45,17 @@ export function rare(run: Run, word: number, a: number, b: number, c: number): v
   switch (tag) {
     case CMD_INVOKE:
       return run.push(a, b, inputOf(run, c), flow);
+    case CMD_OPENED: {
+      const child = run.opening!;
+      child.number = a;
+      run.children ??= [];
+      run.children[a] = child;
+      return;
+    }
+    case CMD_ENDED:
+      return ended(run, run.children![a]!, { status: "fulfilled", value: (run.payload(b) as StopEvent).result });
     case CMD_FAIL:
-      if (number !== 0)
-        return ended(run, flow as ChildRun, { status: "rejected", reason: failure(flow, run.plan.binding, a, b, c) });
+      if (number !== 0) return ended(run, flow as ChildRun, { status: "rejected", reason: failure(flow, run.plan.binding, a, b, c) });
       run.handle = GONE;
       // On Cancel the core answers that it has: there is no more to do.
       if (a !== ERR_CANCELLED) run.push(-tag, 0, failure(run, run.plan.binding, a, b, c));
@@ -62,15 +70,6 @@ export function rare(run: Run, word: number, a: number, b: number, c: number): v
         run.delayed?.delete(a);
       }
       return;
-    case CMD_OPENED: {
-      const child = run.opening!;
-      child.number = a;
-      run.children ??= [];
-      run.children[a] = child;
-      return;
-    }
-    case CMD_ENDED:
-      return ended(run, run.children![a]!, { status: "fulfilled", value: (run.payload(b) as StopEvent).result });
     case CMD_ALARM:
       return setAlarm(run, a < 0 ? undefined : timeOf(a, b));
     case CMD_WOKEN:

@@ -146,12 +146,12 @@ function waits(command: number): boolean {
 }
 
 function control(run: Run, flow: Flow, command: number, subject: number, input: unknown): void {
-  if (command === CMD_FINISH) run.complete(run.payload(subject) as StopEvent);
-  else if (command === CMD_FAIL) run.fail(input);
-  else if (command === CMD_ENDED) {
+  if (command === CMD_ENDED) {
     const child = flow as ChildRun;
     childEnded(run, child, child.outcome?.status === "rejected" ? child.outcome.reason : undefined);
-  } else if (command === CMD_TELL) tellEnded(run);
+  } else if (command === CMD_FINISH) run.complete(run.payload(subject) as StopEvent);
+  else if (command === CMD_FAIL) run.fail(input);
+  else if (command === CMD_TELL) tellEnded(run);
   else if (command === CMD_ASKED) {
     if (flow === run) failRun(run, input as Error);
     else failChild(run, flow as ChildRun, input as Error);

@@ -119,6 +119,7 @@ export class Pipeline<Input = Unset, Output = Unset, Results extends object = {}
     const stage = make();
     const last = this.#stages.at(-1);
     if (last !== undefined) last.next = stage;
+    stage.odd = name === "__proto__" || last?.odd === true;
     this.#stages.push(stage);
     return this;
   }

@@ -56,7 +56,7 @@ function nestOf(flow: Flow, step: string): Nest | undefined {
 }
 
 function childOf(parent: Flow, row: StoredChild, { runId, branch: name }: Said, workflow: string | undefined): ChildRun {
-  const { step, seq, attempt, branch: at } = row;
+  const { step, seq, branch: at } = row;
   const nest = nestOf(parent, step);
   const branch = nest?.branches.find((one) => one.name === name);
   if (branch === undefined) {
@@ -65,7 +65,7 @@ function childOf(parent: Flow, row: StoredChild, { runId, branch: name }: Said, 
       `a run of the workflow ${JSON.stringify(workflow)} goes on in the step ${JSON.stringify(step)} of "${parent.workflowName}", which has no ${lost} any more`,
     );
   }
-  const child = new ChildRun(branch.plan(), parent, step, seq, attempt, at, branch);
+  const child = new ChildRun(branch.plan(), parent, step, seq, 1, at, branch);
   child.number = row.id;
   child.storedId = runId;
   // How it has ended is known when what it gave is read.

@@ -27,6 +27,8 @@ export class Stage {
   readonly event: StageEventClass;
   /** The stage behind it, when there is one. */
   next: Stage | undefined = undefined;
+  /** It, or a stage before it, has the name `__proto__`. */
+  odd = false;
   readonly #options: Options;
   readonly #refuse: (why: string) => never;
   readonly #run: StepFunction;
@@ -122,7 +124,7 @@ export class Stage {
   }
 
   /** The next round of a loop; undefined where there is none. */
-  #again(result: unknown, { input, results, round = 1 }: StageEvent, { runId }: Attempt): Event | undefined {
+  #again(result: unknown, { input, results, round = 1 }: StageEvent, attempt: Attempt): Event | undefined {
     const { until, max, onMax } = this.#options;
     if (until === undefined || until(result, round)) return undefined;
     if (round < max!) return new this.event(input, result, results, round + 1);
@@ -131,9 +133,18 @@ export class Stage {
       `Stage "${this.name}": "until" did not hold after ${max} rounds, the "max" of the loop. Raise it, or pass the last result on with onMax: "pass".`,
       {
         step: this.name,
-        runId,
+        runId: attempt.runId,
       },
     );
+  }
+
+  #with(results: StageEvent["results"], result: unknown): StageEvent["results"] {
+    // An assignment of this name would set the prototype.
+    if (this.odd) return { ...results, [this.name]: result };
+    // A copy by spreading takes three times as long.
+    const all: Record<string, unknown> = Object.assign({}, results);
+    all[this.name] = result;
+    return all;
   }
 
   /** It has ended with this result: the next stage's event, or the end of the pipeline. */
@@ -143,7 +154,7 @@ export class Stage {
     let { next } = this;
     while (next !== undefined && Object.hasOwn(results, next.name)) next = next.next;
     if (next === undefined) return new StopEvent({ result });
-    return new next.event(input, result, { ...results, [this.name]: result });
+    return new next.event(input, result, this.#with(results, result));
   }
 }
 

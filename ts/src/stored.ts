@@ -27,7 +27,6 @@ export interface StoredChild {
   readonly seq: number;
   readonly step: string;
   readonly branch: number;
-  readonly attempt: number;
   readonly over: boolean;
   /** Its place among the workflows of child runs in the header. */
   readonly workflow: number;

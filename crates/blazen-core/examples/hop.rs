@@ -15,6 +15,8 @@ fn main() {
     measure("a hop of a chain", &mut core, |core, buffer| run(core, plan, buffer));
     let plan = core.compile(FAN_OUT);
     measure("a branch of a fan-out with its collect", &mut core, |core, buffer| fan_out(core, plan, buffer));
+    let (stage, child) = (core.compile(STAGE), core.compile(ONE_STEP));
+    measure("a stage with a child run of one step", &mut core, |core, buffer| stages(core, stage, child, buffer));
 }
 
 fn measure(what: &str, core: &mut Core, mut run: impl FnMut(&mut Core, &mut [i32])) {
@@ -35,6 +37,24 @@ const FAN_OUT: &str = concat!(
     r#"{"name":"fan","accepts":{"kind":"any","types":[0]}},{"name":"work","accepts":{"kind":"any","types":[2]}},"#,
     r#"{"name":"total","accepts":{"kind":"collect","types":[3],"of":"fan"}}]}"#
 );
+
+const STAGE: &str = r#"{"name":"stage","version":1,"unhandled":"error","types":["blazen::StartEvent","blazen::StopEvent"],"external":[],"steps":[{"name":"a","accepts":{"kind":"any","types":[0]}}]}"#;
+const ONE_STEP: &str = r#"{"name":"one","version":1,"unhandled":"error","types":["blazen::StartEvent","blazen::StopEvent"],"external":[],"steps":[{"name":"a","accepts":{"kind":"any","types":[0]}}]}"#;
+
+fn stages(core: &mut Core, stage: i32, child: i32, buffer: &mut [i32]) {
+    buffer[0] = -1;
+    send(core, buffer, &[[IN_START, stage, 0, 0]]);
+    for at in 0..STEPS as i32 {
+        // Slots in turn: the facade too uses a freed slot again.
+        let next = 1 - at % 2;
+        send(core, buffer, &[[IN_CHILD, 0, child, next]]);
+        assert_eq!(buffer[16], CMD_OPENED);
+        send(core, buffer, &[[IN_EMIT, 1, 1, 2], [IN_SETTLE, 1, 0, -1]]);
+        assert_eq!(buffer[20], CMD_ENDED);
+        send(core, buffer, &[[IN_EMIT, 0, 0, next], [IN_SETTLE, 0, 0, -1]]);
+    }
+    send(core, buffer, &[[IN_CLOSE, 0, 0, 0]]);
+}
 
 fn send(core: &mut Core, buffer: &mut [i32], frames: &[[i32; 4]]) {
     buffer[1] = frames.len() as i32;

@@ -186,6 +186,13 @@ impl Core {
         {
             return Ok((count, false));
         }
+        if count == 1
+            && let &mut [IN_CHILD, _, plan, _] = &mut buffer[HEADER..HEADER + WORDS]
+            && let (Some(run), Some(plan)) = (self.runs.get_mut(buffer[0] as u32), self.plans.get(plan as u32))
+            && let Some(count) = run.open_hop(plan, buffer)
+        {
+            return Ok((count, false));
+        }
         if !(0..=ROOM as i32).contains(&count) {
             return Err(CoreError::internal(format!("{count} frames do not fit the buffer")));
         }

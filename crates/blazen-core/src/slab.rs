@@ -22,6 +22,12 @@ struct Holes {
 }
 
 impl Holes {
+    fn lowest(&self) -> Option<usize> {
+        let group = self.words.iter().position(|word| *word != 0)?;
+        let at = group * BITS + self.words[group].trailing_zeros() as usize;
+        Some(at * BITS + self.free[at].trailing_zeros() as usize)
+    }
+
     fn take_lowest(&mut self) -> Option<usize> {
         let group = self.words.iter().position(|word| *word != 0)?;
         let at = group * BITS + self.words[group].trailing_zeros() as usize;
@@ -144,6 +150,12 @@ impl<T> Slab<T> {
 
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         self.entries.iter().enumerate().filter_map(|(id, entry)| Some((id as u32, entry.as_ref()?)))
+    }
+
+    /// Whether none below this id is free: when it is removed, the next value gets it again.
+    #[inline]
+    pub fn is_lowest(&self, id: u32) -> bool {
+        self.len == self.entries.len() || self.holes.as_ref().is_none_or(|holes| holes.lowest().is_none_or(|lowest| lowest > id as usize))
     }
 
     pub fn len(&self) -> usize {

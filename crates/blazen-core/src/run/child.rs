@@ -23,20 +23,27 @@ impl Run {
             return Ok(());
         }
         let start = plan.start;
-        self.next_opened += 1;
-        let flow = self.flows.insert(Flow::new(plan, ROOT, by));
-        let root = self.scopes.insert(Scope { opened: self.next_opened, ..Scope::root(flow) });
-        let Some(invocation) = self.invocations.get_mut(by) else { return Ok(()) };
-        let sibling = std::mem::replace(&mut invocation.children, flow);
-        invocation.within += 1;
-        self.within += u32::from(invocation.within == 1);
-        let branch = if sibling == NOBODY { 0 } else { self.flows[sibling].branch + 1 };
-        let opened = &mut self.flows[flow];
-        (opened.root, opened.sibling, opened.branch) = (root, sibling, branch);
+        let Some((flow, place)) = self.open_child(by, plan) else { return Ok(()) };
         out.push(CMD_OPENED, flow as i32, NONE, NONE);
         self.commit += 1;
-        self.enqueue(start, slot, NOBODY, Place { scope: root, branch: 0 });
+        self.enqueue(start, slot, NOBODY, place);
         Ok(())
+    }
+
+    /// A child run in which nothing is yet, and the place of what comes.
+    #[inline]
+    pub(super) fn open_child(&mut self, by: InvocationId, plan: Rc<Plan>) -> Option<(FlowId, Place)> {
+        let invocation = self.invocations.get_mut(by)?;
+        invocation.within += 1;
+        self.within += u32::from(invocation.within == 1);
+        let sibling = invocation.children;
+        let branch = if sibling == NOBODY { 0 } else { self.flows[sibling].branch + 1 };
+        self.next_opened += 1;
+        let flow = self.flows.insert(Flow { sibling, branch, ..Flow::new(plan, ROOT, by) });
+        let root = self.scopes.insert(Scope { opened: self.next_opened, ..Scope::root(flow) });
+        self.flows[flow].root = root;
+        self.invocations[by].children = flow;
+        Some((flow, Place { scope: root, branch: 0 }))
     }
 
     /// The plan of each child run, by their ids.
@@ -109,6 +116,14 @@ impl Run {
         let leaves_nothing = invocations + scopes == 0 && self.scopes.get(root).is_some_and(|scope| scope.live == 0 && scope.held == 0);
         if leaves_nothing {
             self.end_flow(top, out);
+        } else if let Some(only) = self.only_invocation(top) {
+            self.drop_invocation(only, out);
+            let asked = self.scopes.get_mut(root).map(|scope| std::mem::take(&mut scope.asked)).unwrap_or_default();
+            for request in super::scope::in_order(&asked) {
+                self.withdraw_request(request, out);
+            }
+            self.flows[top].invocations = 0;
+            self.end_flow(top, out);
         } else {
             self.end_all(top, out);
         }
@@ -116,6 +131,17 @@ impl Run {
             invocation.within -= 1;
             self.within -= u32::from(invocation.within == 0);
         }
+    }
+
+    /// Where all that goes on in a child run is one invocation without child runs, and questions: where many of those end at once,
+    /// a walk over the run for each would take long.
+    fn only_invocation(&self, flow: FlowId) -> Option<InvocationId> {
+        let &Flow { latest, root, invocations: 1, scopes: 0, .. } = self.flows.get(flow)? else { return None };
+        let invocation = self.invocations.get(latest)?;
+        let scope = self.scopes.get(root)?;
+        let lives = matches!(invocation.state, State::Running | State::Waiting | State::Delayed);
+        let all = lives && scope.live as usize == 1 + scope.asked.len() && scope.held == 0;
+        (all && invocation.flow == flow && invocation.children == NOBODY).then_some(latest)
     }
 
     /// What a flow holds beside invocations, fan-outs and entries of the queue.

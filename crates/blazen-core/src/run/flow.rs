@@ -44,6 +44,8 @@ pub struct Flow {
     pub outside: bool,
     /// Records of invocations, and of scopes beside the root.
     pub invocations: u32,
+    /// The invocation that was made last; another may have the number by now.
+    pub latest: InvocationId,
     pub scopes: u32,
     pub pools: Vec<Pool>,
     /// By step, as far as any was used.
@@ -70,6 +72,7 @@ impl Flow {
             over: false,
             outside: false,
             invocations: 0,
+            latest: NOBODY,
             scopes: 0,
             pools,
             joins: Vec::new(),

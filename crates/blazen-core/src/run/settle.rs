@@ -69,9 +69,25 @@ impl Run {
     pub(super) fn invoke(&mut self, flow: FlowId, step: StepId, place: Place, input: Input, out: &mut Output<'_>) {
         let one = if let Input::One(slot) = input { Some(slot) } else { None };
         let seq = self.next_seq;
-        self.next_seq += 1;
+        let id = self.start_running(flow, step, place, input);
+        if !self.take_place(flow, step, id) {
+            if let Some(invocation) = self.invocations.get_mut(id) {
+                invocation.attempts = 0;
+            }
+            return;
+        }
+        if let Some(slot) = one {
+            self.announce(seq, 1, out);
+            return out.push(of(CMD_INVOKE, flow), id as i32, step as i32, slot as i32);
+        }
+        self.call(id, out);
+    }
+
+    /// The record of an invocation, in its scope.
+    #[inline]
+    pub(super) fn start_running(&mut self, flow: FlowId, step: StepId, place: Place, input: Input) -> InvocationId {
         let id = self.invocations.insert(Invocation {
-            seq,
+            seq: self.next_seq,
             step,
             flow,
             place,
@@ -87,22 +103,15 @@ impl Run {
             previous: NOBODY,
             next: NOBODY,
         });
+        self.next_seq += 1;
         self.live += 1;
-        self.flows[flow].invocations += 1;
+        let its = &mut self.flows[flow];
+        its.invocations += 1;
+        its.latest = id;
         if place.scope != ROOT {
             self.enter(place.scope, id);
         }
-        if !self.take_place(flow, step, id) {
-            if let Some(invocation) = self.invocations.get_mut(id) {
-                invocation.attempts = 0;
-            }
-            return;
-        }
-        if let Some(slot) = one {
-            self.announce(seq, 1, out);
-            return out.push(of(CMD_INVOKE, flow), id as i32, step as i32, slot as i32);
-        }
-        self.call(id, out);
+        id
     }
 
     /// A place in the step's pool, if it has one; else the invocation stands in line for it.

@@ -170,7 +170,7 @@ fn gathered(a: &Gathered, b: &Gathered) -> Difference {
 }
 
 fn flow(a: &Flow, b: &Flow) -> Difference {
-    let Flow { plan: _, root, by, sibling, branch, over, outside, invocations, scopes, pools, joins, whole, given, sent } = a;
+    let Flow { plan: _, root, by, sibling, branch, over, outside, invocations, latest: _, scopes, pools, joins, whole, given, sent } = a;
     differs! {
         "branch": *branch, b.branch;
         "flow": (*by, *sibling, *over, *outside, *invocations, *scopes), (b.by, b.sibling, b.over, b.outside, b.invocations, b.scopes);

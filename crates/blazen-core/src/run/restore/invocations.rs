@@ -23,6 +23,7 @@ impl Reading<'_> {
             let plan = self.plan(flow);
             let step = self.step(&key, flow, &read.step)?;
             self.run.flows[flow].invocations += 1;
+            self.run.flows[flow].latest = id as u32;
             if id >= MOST
                 || read.seq >= self.run.next_seq
                 || read.attempts > MOST_OF_ALL
