@@ -1,6 +1,19 @@
 // Verify mode tells which part of a run its snapshot would lose. The facade's own modules are used, so that parts can be left out.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { all, BlazenState, type Context, codec, collect, event, InternalError, StartEvent, StopEvent, Workflow } from "../../ts/src/entry/node";
+import {
+  all,
+  BlazenState,
+  type Context,
+  codec,
+  collect,
+  event,
+  InternalError,
+  Pipeline,
+  StartEvent,
+  StopEvent,
+  subworkflow,
+  Workflow,
+} from "../../ts/src/entry/node";
 import { Run } from "../../ts/src/run";
 import * as saving from "../../ts/src/save";
 
@@ -95,6 +108,44 @@ describe("a part that is left out is named", () => {
     const error = await failure(everything());
     expect(error).toBeInstanceOf(InternalError);
     expect((error as Error).message).toMatch(names(part));
+  });
+});
+
+describe("a part of a child run that is left out is named", () => {
+  class Got extends event("Got")<{ n: number }> {}
+  /** Has something in every section of a child run. */
+  const nested = () => {
+    const quick = new Workflow("quick").step("quick", StartEvent, () => stop(1));
+    const slow = new Workflow("slow", { state: { plain: 1 }, session: "live", types: [money], timeout: 60_000 })
+      .step("open", StartEvent, async (_, ctx) => {
+        ctx.session.set("price", new Money(5n));
+        await ctx.once("effect", () => "done");
+        await ctx.sendEvent(new Got({ n: 1 }), { id: "got" });
+        await new Promise((resolve) => setTimeout(resolve, 3));
+        return new Left({ id: "a", data: new Uint8Array([1]) });
+      })
+      .step("given", collect(Got, { count: 1 }), () => null)
+      .step("close", Left, () => stop(2));
+    const pipeline = new Pipeline("pipeline").parallel("both", { quick, slow } as never, { input: () => ({}) } as never);
+    return new Workflow("everything", { verify: true }).step(
+      "child",
+      StartEvent,
+      subworkflow(pipeline as never, { input: () => ({}), output: (result) => stop(result) }),
+    );
+  };
+  const names = (part: string) => new RegExp(`^Workflow "everything": a snapshot taken now would lose a part of the run: .*\\b${part}\\b.*\\. This is a fault`);
+  test("whole, it goes on", async () => {
+    expect(await nested().run({} as never)).toEqual({ quick: 1, slow: 2 });
+    const entries = new Set(stored.mock.calls.flatMap(([, { document }]) => document.entries.map(([key]) => key.replace(/^child\/\d+\/|\/.*$/g, ""))));
+    expect([...entries].sort()).toEqual(["elapsed", "ended", "once", "outcome", "progress", "run", "sent", "session", "state", "stream"]);
+  });
+  test.each(["flow", "flow-given", "branch", "child", "event"])("%s", async (omit) => {
+    lacking.omit = omit;
+    expect(((await failure(nested() as never)) as Error).message).toMatch(names(omit));
+  });
+  test.each(["run", "ended", "outcome", "state", "once", "sent", "session", "progress", "elapsed"])("child/<id>/%s", async (section) => {
+    lacking.entry = new RegExp(`^child/\\d+/${section}(/|$)`);
+    expect(((await failure(nested() as never)) as Error).message).toMatch(names("child"));
   });
 });
 

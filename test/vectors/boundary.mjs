@@ -93,6 +93,7 @@ class Run {
     this.flows.set(0, plans[0]);
   }
   encode(lines) {
+    this.opening = [];
     // A key is of the event in the line behind it.
     return lines.map((line, at) => this.#frame(line, this.#flow(lines.slice(at).find((one) => !one.startsWith("Key ")))));
   }

@@ -8,7 +8,8 @@ import type { Stopwatch } from "./timers";
 
 /** A plan being executed within a run: the run itself, or a child run. */
 export abstract class Flow {
-  abstract readonly run: Run;
+  /** The run that it is, or is part of. */
+  readonly run: Run;
   abstract readonly runId: string;
   /** Steps and stages that lead to it, outermost first; empty for the run itself. */
   abstract readonly path: readonly string[];
@@ -27,7 +28,12 @@ export abstract class Flow {
   stage: string | undefined = undefined;
   stageEnded = false;
 
-  constructor(readonly plan: Plan) {}
+  constructor(
+    readonly plan: Plan,
+    run?: Run,
+  ) {
+    this.run = run ?? (this as unknown as Run);
+  }
 
   get workflowName(): string {
     return this.plan.name;
@@ -75,14 +81,12 @@ export class ChildRun extends Flow {
   /** The core's number. */
   number = -1;
   outcome: ChildOutcome | undefined = undefined;
-  /** Of one that comes from a snapshot: the run id that it has there. */
+  /** Of one that comes from a snapshot: its id there. */
   storedId: string | undefined = undefined;
   /** The attempt that waits for it; one that runs again takes the place of the one before. */
   opener: Attempt | undefined = undefined;
   /** How many things use up its time, where it has a limit. */
   busy = 0;
-  /** The run that it is part of. */
-  readonly run: Run;
 
   constructor(
     plan: Plan,
@@ -96,18 +100,20 @@ export class ChildRun extends Flow {
     readonly at: number,
     readonly branch: Branch,
   ) {
-    super(plan);
-    this.run = parent.run;
+    super(plan, parent.run);
     this.timed = this.timeout === undefined ? parent.timed : this;
   }
 
-  /** Its opener's invocation, the step, the branch of a parallel stage, and the attempt from the second on. */
   get runId(): string {
+    return `${this.parent.runId}/${this.id}`;
+  }
+  /** Its id within the run around it: its opener's number, the step, the branch of a parallel stage, and the attempt from the second on. */
+  get id(): string {
     // Steps may have other names now.
     if (this.storedId !== undefined) return this.storedId;
     const { name } = this.branch;
     const branch = name === undefined ? "" : `/${encodeURIComponent(name)}`;
-    return `${this.parent.runId}/${this.seq}/${encodeURIComponent(this.step)}${branch}${this.attempt === 1 ? "" : `#${this.attempt}`}`;
+    return `${this.seq}/${encodeURIComponent(this.step)}${branch}${this.attempt === 1 ? "" : `#${this.attempt}`}`;
   }
   get path(): readonly string[] {
     const { name } = this.branch;

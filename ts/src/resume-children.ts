@@ -40,22 +40,22 @@ export function addChildren(run: Run, { flows, header, section }: Stored): void 
 
 /** What the facade has written of a child run. */
 interface Said {
-  readonly runId: string;
+  readonly id: string;
   readonly branch: string | undefined;
 }
 
 function said(section: Stored["section"], id: number): Said {
   const entry = `child/${id}/run`;
   const [found] = section(entry);
-  const { runId, branch } = (found?.[1].tree ?? {}) as { runId?: unknown; branch?: unknown };
-  return { runId: text(entry, runId), branch: branch === undefined ? undefined : text(entry, branch) };
+  const { id: own, branch } = (found?.[1].tree ?? {}) as { id?: unknown; branch?: unknown };
+  return { id: text(entry, own), branch: branch === undefined ? undefined : text(entry, branch) };
 }
 
 function nestOf(flow: Flow, step: string): Nest | undefined {
   return flow.plan.steps.find(({ name }) => name === step)?.nest;
 }
 
-function childOf(parent: Flow, row: StoredChild, { runId, branch: name }: Said, workflow: string | undefined): ChildRun {
+function childOf(parent: Flow, row: StoredChild, { id, branch: name }: Said, workflow: string | undefined): ChildRun {
   const { step, seq, branch: at } = row;
   const nest = nestOf(parent, step);
   const branch = nest?.branches.find((one) => one.name === name);
@@ -67,7 +67,7 @@ function childOf(parent: Flow, row: StoredChild, { runId, branch: name }: Said, 
   }
   const child = new ChildRun(branch.plan(), parent, step, seq, 1, at, branch);
   child.number = row.id;
-  child.storedId = runId;
+  child.storedId = id;
   // How it has ended is known when what it gave is read.
   if (row.over) child.outcome = { status: "cancelled" };
   return child;

@@ -139,9 +139,6 @@ export class Run extends Flow {
     this.#runId ??= randomId();
     return this.#runId;
   }
-  get run(): this {
-    return this;
-  }
   get path(): readonly string[] {
     return ITSELF;
   }
@@ -441,7 +438,7 @@ export class Run extends Flow {
     this.observers?.end();
     if (this.tracked !== undefined) untrack(this.tracked);
     if (this.endings !== undefined) tellEnded(this);
-    if (this.children !== undefined) for (const child of this.children) if (child !== undefined && !child.over) abandonAttempts(child, cause);
+    if (this.children !== undefined) for (const child of this.children) if (child !== undefined && !child.over) endChild(child, cause);
     this.children = undefined;
     this.stored = undefined;
     if (this.live !== undefined) abandonAttempts(this, cause);
@@ -456,4 +453,10 @@ export class Run extends Flow {
 function leave(attempt: Attempt): void {
   (attempt.flow as Flow).unlink(attempt);
   attempt.invocation = -1;
+}
+
+/** It ends with its run. */
+function endChild(child: ChildRun, cause: unknown): void {
+  child.limit?.stop();
+  abandonAttempts(child, cause);
 }

@@ -101,7 +101,7 @@ function saveChild(child: ChildRun, entries: Entries, dropped: string[], lenient
   const prefix = `child/${child.number}/`;
   const { outcome } = child;
   const { name } = child.branch;
-  entries.list.push([`${prefix}run`, { runId: child.runId, ...(name === undefined ? {} : { branch: name }) }]);
+  entries.list.push([`${prefix}run`, { id: child.id, ...(name === undefined ? {} : { branch: name }) }]);
   if (outcome === undefined) return saveFlow(child, prefix, entries, dropped, lenient);
   entries.list.push([`${prefix}ended`, outcome.status]);
   if (outcome.status === "cancelled") return;

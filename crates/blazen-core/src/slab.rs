@@ -69,9 +69,9 @@ impl<T> Index<u32> for Slab<T> {
     type Output = T;
     #[inline]
     fn index(&self, id: u32) -> &T {
-        match &self.entries[id as usize] {
-            Some(value) => value,
-            None => vacant(),
+        match self.entries.get(id as usize) {
+            Some(Some(value)) => value,
+            _ => vacant(),
         }
     }
 }
@@ -79,14 +79,15 @@ impl<T> Index<u32> for Slab<T> {
 impl<T> IndexMut<u32> for Slab<T> {
     #[inline]
     fn index_mut(&mut self, id: u32) -> &mut T {
-        match &mut self.entries[id as usize] {
-            Some(value) => value,
-            None => vacant(),
+        match self.entries.get_mut(id as usize) {
+            Some(Some(value)) => value,
+            _ => vacant(),
         }
     }
 }
 
 #[cold]
+#[inline(never)]
 #[allow(clippy::panic, reason = "like an index out of bounds")]
 fn vacant() -> ! {
     panic!("nothing has this id");

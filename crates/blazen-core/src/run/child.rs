@@ -64,7 +64,6 @@ impl Run {
     }
 
     /// The child run's StopEvent has come to its turn.
-    #[inline]
     pub(super) fn finish_child(&mut self, flow: FlowId, slot: Slot, out: &mut Output<'_>) {
         out.push(CMD_ENDED, flow as i32, slot as i32, NONE);
         self.release(slot, out);
@@ -110,7 +109,6 @@ impl Run {
     }
 
     /// Nothing of a child run goes on, nor of those within it. Its own record stays for as long as the invocation that opened it.
-    #[inline]
     pub(super) fn end_child(&mut self, top: FlowId, out: &mut Output<'_>) {
         let Flow { by, root, invocations, scopes, .. } = self.flows[top];
         let leaves_nothing = invocations + scopes == 0 && self.scopes.get(root).is_some_and(|scope| scope.live == 0 && scope.held == 0);
@@ -145,7 +143,6 @@ impl Run {
     }
 
     /// What a flow holds beside invocations, fan-outs and entries of the queue.
-    #[inline]
     fn end_flow(&mut self, id: FlowId, out: &mut Output<'_>) {
         // One that has ended before holds nothing, and its scope may be another's by now.
         if self.flows[id].over {
