@@ -6,10 +6,12 @@ import { fromHost } from "./dispatch";
 import { development } from "./environment";
 import { DefinitionError } from "./errors";
 import { type Event, StopEvent } from "./event";
+import { ChildRun } from "./flow";
 import { IN_START } from "./generated/tables";
 import type { RunOptions } from "./handler";
 import { limitRun } from "./limits";
 import { memoryOf } from "./memory";
+import { Nested } from "./nest";
 import type { Plan } from "./plan";
 import { Run } from "./run";
 import { sessionOf } from "./session";
@@ -70,6 +72,9 @@ function keepShapes(): void {
   const completed = new Run(undefined as never, undefined);
   void completed.result();
   completed.complete(new StopEvent({ result: undefined }));
-  Run.kept.push(fresh, completed, new Attempt(fresh, -1, undefined as never, 0));
+  const branch = { name: undefined, timeout: 0, inherits: false, later: false, plan: () => fresh.plan };
+  const child = new ChildRun({} as never, fresh, "", 0, 1, 0, branch);
+  child.outcome = { status: "fulfilled", value: undefined };
+  Run.kept.push(fresh, completed, new Attempt(fresh, -1, undefined as never, 0), new Nested(undefined as never, [child]));
 }
 keepShapes();

@@ -14,6 +14,7 @@ import type { Run } from "./run";
 export function detach(run: Run, top: ChildRun): Promise<void> {
   top.limit?.stop();
   if (top.live === undefined) return DONE;
+  const children = run.children!;
   let left = 1;
   let settled = () => {};
   const all = new Promise<void>((resolve) => {
@@ -24,7 +25,7 @@ export function detach(run: Run, top: ChildRun): Promise<void> {
   };
   eachWithin(top, (child) => {
     child.limit?.stop();
-    if (child !== top) run.forget(child);
+    if (child !== top) children.forget(child);
     for (let at = child.live; at !== undefined; at = at.next) {
       run.parked?.delete(at.invocation);
       at.invocation = -1;
@@ -32,10 +33,10 @@ export function detach(run: Run, top: ChildRun): Promise<void> {
       if (!at.asks) child.leave();
       left++;
       const attempt = at;
-      run.late ??= new Set();
-      run.late.add(attempt);
+      children.late ??= new Set();
+      children.late.add(attempt);
       attempt.onLateSettle(() => {
-        if (run.late?.delete(attempt) !== true) return;
+        if (children.late?.delete(attempt) !== true) return;
         run.onSettled?.();
         over();
       });
@@ -90,23 +91,26 @@ export function endNested(run: Run, attempt: Attempt, cause: unknown): void {
   const { children } = attempt.nested!;
   attempt.nested = undefined;
   for (const child of children) {
-    run.forget(child);
+    run.children!.forget(child);
     if (child.over) continue;
     child.outcome = { status: "cancelled" };
     void detach(run, child);
-    if (run.endings === undefined) {
-      run.endings = [];
+    const all = run.children!;
+    if (all.endings === undefined) {
+      all.endings = [];
       run.push(-CMD_TELL, 0, undefined);
     }
-    run.endings.push({ child, cause });
+    all.endings.push({ child, cause });
   }
 }
 
 /** Tells the steps of child runs that are over. */
 export function tellEnded(run: Run): void {
-  const { endings } = run;
-  run.endings = undefined;
-  for (const { child, cause } of endings ?? []) void abandon(child, cause);
+  const { children } = run;
+  const endings = children?.endings;
+  if (endings === undefined) return;
+  children!.endings = undefined;
+  for (const { child, cause } of endings) void abandon(child, cause);
 }
 
 /** A child run and those that its attempts wait for, however deep. */

@@ -5,7 +5,7 @@ import { dispatch, hold, letGo } from "./dispatch";
 import { development } from "./environment";
 import { CancelledError, LoopLimitError } from "./errors";
 import type { Event } from "./event";
-import { ChildRun, type Flow } from "./flow";
+import { ChildRun, Children, type Flow } from "./flow";
 import { IN_CANCEL, IN_CHILD } from "./generated/tables";
 import { joined } from "./join";
 import { limitChild } from "./limits";
@@ -23,9 +23,9 @@ const GRACE = 1000;
 export function callNest(run: Run, attempt: Attempt, event: Event): void {
   const nest = attempt.step.nest!;
   if (attempt.aborted) return settle(attempt, undefined);
-  const stored = run.stored?.get(attempt.invocation);
+  const stored = run.children?.stored?.get(attempt.invocation);
   if (stored !== undefined) {
-    run.stored!.delete(attempt.invocation);
+    run.children!.stored!.delete(attempt.invocation);
     attempt.nested = new Nested(event, stored);
     for (const child of stored) {
       child.opener = attempt;
@@ -74,13 +74,15 @@ function open(run: Run, attempt: Attempt, nest: Nest, event: Event): void {
   for (let at = 0; at < children!.length && !run.over; at++) {
     const child = children![at]!;
     child.opener = attempt;
+    // Where each commit is verified, those within it are too.
+    if (run.memory?.options.verify === true) memoryOf(child);
     if (child.branch.inherits) memoryOf(child).session = sessionOf(flow);
     const begins = starts === undefined ? start : starts[at];
     if (development) Object.freeze(begins);
-    run.opening = child;
+    run.children ??= new Children();
+    run.children.opening = child;
     frame(IN_CHILD, attempt.invocation, child.plan.id, run.put(begins, child));
     exchange(run);
-    run.opening = undefined;
     limitChild(child);
   }
 }

@@ -41,19 +41,19 @@ const TAG = 2 ** FLOW - 1;
 export function rare(run: Run, word: number, a: number, b: number, c: number): void {
   const tag = word & TAG;
   const number = word >> FLOW;
-  const flow: Flow = number === 0 ? run : run.children![number]!;
+  const flow: Flow = number === 0 ? run : run.children!.known[number]!;
   switch (tag) {
     case CMD_INVOKE:
       return run.push(a, b, inputOf(run, c), flow);
     case CMD_OPENED: {
-      const child = run.opening!;
+      const children = run.children!;
+      const child = children.opening!;
       child.number = a;
-      run.children ??= [];
-      run.children[a] = child;
+      children.known[a] = child;
       return;
     }
     case CMD_ENDED:
-      return ended(run, run.children![a]!, { status: "fulfilled", value: (run.payload(b) as StopEvent).result });
+      return ended(run, run.children!.known[a]!, { status: "fulfilled", value: (run.payload(b) as StopEvent).result });
     case CMD_FAIL:
       if (number !== 0) return ended(run, flow as ChildRun, { status: "rejected", reason: failure(flow, run.plan.binding, a, b, c) });
       run.handle = GONE;

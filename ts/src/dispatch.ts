@@ -70,6 +70,7 @@ function drainOne(run: Run, unchecked: number): boolean {
       step = run.nextStep;
       input = run.nextInput;
       flow = run.nextFlow;
+      if (flow !== run) run.nextFlow = run;
       run.next = -1;
       run.nextInput = undefined;
     } else if (run.head < run.tail) {
@@ -105,6 +106,7 @@ function drainOne(run: Run, unchecked: number): boolean {
 function drainPaused(run: Run, pause: Pause): true {
   while (run.next !== -1 && !waits(run.next)) {
     const { next, nextStep, nextInput, nextFlow } = run;
+    run.nextFlow = run;
     run.next = -1;
     run.nextInput = undefined;
     control(run, nextFlow, -next, nextStep, nextInput);
@@ -276,7 +278,7 @@ function call(run: Run, flow: Flow, invocation: number, stepId: number, input: u
     if (run.observers !== undefined) run.observers.started(attempt, input);
     return callNest(run, attempt, input as Event);
   }
-  if (flow.timed !== undefined) flow.enter();
+  if (flow !== run) flow.enter();
   if (step.timeout !== undefined) limitAttempt(attempt, run, step.timeout);
   if (run.observers !== undefined) run.observers.started(attempt, input);
   let returned: unknown;

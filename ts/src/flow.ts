@@ -3,6 +3,7 @@ import type { MemoryOptions, RunMemory } from "./memory";
 import type { Branch } from "./nest";
 import type { Numbers } from "./numbers";
 import type { Plan } from "./plan";
+import type { StageAt } from "./progress";
 import type { Run } from "./run";
 import type { Stopwatch } from "./timers";
 
@@ -22,11 +23,8 @@ export abstract class Flow {
   limit: Stopwatch | undefined = undefined;
   /** Milliseconds that it had run when it was stored. */
   elapsed = 0;
-  /** The nearest child run around what goes on here, itself included, whose time is limited. */
-  timed: ChildRun | undefined = undefined;
-  /** Of a pipeline: the stage that started or ended last, and whether it has ended (11.4). */
-  stage: string | undefined = undefined;
-  stageEnded = false;
+  /** Of a pipeline: the stage that started or ended last (11.4). */
+  stage: StageAt | undefined = undefined;
 
   constructor(
     readonly plan: Plan,
@@ -47,12 +45,8 @@ export abstract class Flow {
   }
 
   /** Something goes on in it: the time of all limited child runs around it runs. */
-  enter(): void {
-    for (let one = this.timed; one !== undefined; one = one.parent.timed) if (one.busy++ === 0 && one.run.pause?.taken !== true) one.limit?.start();
-  }
-  leave(): void {
-    for (let one = this.timed; one !== undefined; one = one.parent.timed) if (--one.busy === 0) one.limit?.stop();
-  }
+  enter(): void {}
+  leave(): void {}
 
   link(attempt: Attempt): void {
     const { live } = this;
@@ -87,6 +81,7 @@ export class ChildRun extends Flow {
   opener: Attempt | undefined = undefined;
   /** How many things use up its time, where it has a limit. */
   busy = 0;
+  readonly #timed: ChildRun | undefined;
 
   constructor(
     plan: Plan,
@@ -101,7 +96,7 @@ export class ChildRun extends Flow {
     readonly branch: Branch,
   ) {
     super(plan, parent.run);
-    this.timed = this.timeout === undefined ? parent.timed : this;
+    this.#timed = this.timeout === undefined ? this.#outer : this;
   }
 
   get runId(): string {
@@ -124,15 +119,54 @@ export class ChildRun extends Flow {
     const { timeout } = this.branch;
     return timeout === undefined || (this.plan.timeout !== undefined && this.plan.timeout < timeout) ? this.plan.timeout : timeout;
   }
+  /** The nearest child run around what goes on here, itself included, whose time is limited. */
+  get timed(): ChildRun | undefined {
+    return this.#timed;
+  }
+  override enter(): void {
+    for (let one = this.#timed; one !== undefined; one = one.#outer) if (one.busy++ === 0 && one.run.pause?.taken !== true) one.limit?.start();
+  }
+  override leave(): void {
+    for (let one = this.#timed; one !== undefined; one = one.#outer) if (--one.busy === 0) one.limit?.stop();
+  }
+  get #outer(): ChildRun | undefined {
+    return this.parent instanceof ChildRun ? this.parent.#timed : undefined;
+  }
   get over(): boolean {
     return this.outcome !== undefined;
+  }
+}
+
+/** The child runs of a run, until the steps that opened them are over. */
+export class Children {
+  /** By the core's numbers. */
+  readonly known: (ChildRun | undefined)[] = [];
+  /** The one that the next exchange opens. */
+  opening: ChildRun | undefined = undefined;
+  /** Those of a stored run, by the invocations that opened them, until those are called again. */
+  stored: Map<number, ChildRun[]> | undefined = undefined;
+  /** Attempts whose child runs are over and which have not settled. */
+  late: Set<Attempt> | undefined = undefined;
+  /** Those that are over, and whose steps have to be told. */
+  endings: { readonly child: ChildRun; readonly cause: unknown }[] | undefined = undefined;
+
+  /** The step that opened it is over: the core may give its number to another. */
+  forget(child: ChildRun): void {
+    if (this.known[child.number] === child) this.known[child.number] = undefined;
+  }
+  *[Symbol.iterator](): Generator<ChildRun> {
+    for (const child of this.known) if (child !== undefined) yield child;
+  }
+  get any(): boolean {
+    for (let at = 0; at < this.known.length; at++) if (this.known[at] !== undefined) return true;
+    return false;
   }
 }
 
 /** The run itself and its child runs. */
 export function* flowsOf(run: Run): Generator<Flow> {
   yield run;
-  for (const child of run.children ?? []) if (child !== undefined) yield child;
+  if (run.children !== undefined) yield* run.children;
 }
 
 /** The attempts of a run and of all its child runs that have not settled. */

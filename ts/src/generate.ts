@@ -36,7 +36,7 @@ export async function generate(attempt: Attempt, run: Run, generator: AsyncItera
       run.observers?.emitted(attempt, event);
       const first = !begun;
       begun = true;
-      if (flow.memory === undefined && run.memory === undefined && run.pause === undefined) emitYielded(attempt, run, output, first);
+      if (flow.memory === undefined && run.pause === undefined) emitYielded(attempt, run, output, first);
       else {
         const point = commitPoint(attempt, () => emitYielded(attempt, run, output, first));
         if (point !== DONE) await point;

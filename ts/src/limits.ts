@@ -64,6 +64,6 @@ export function stopClocks(run: Run): void {
 
 export function startClocks(run: Run): void {
   if (!run.waiting) run.limit?.start();
-  for (const child of run.children ?? []) if (child !== undefined && child.busy > 0) child.limit?.start();
+  for (const child of run.children ?? []) if (child.busy > 0) child.limit?.start();
   for (const { own } of attemptsOf(run)) if (own?.parked === 0) own.limit?.start();
 }

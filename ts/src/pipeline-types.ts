@@ -22,8 +22,8 @@ export type MapInput<Previous, I, Input, Results> = [Previous] extends [Unset]
   : [Previous] extends [I]
     ? { input?: InputMap<Previous, I, Input, Results> }
     : { input: InputMap<Previous, I, Input, Results> };
-// biome-ignore lint/complexity/noBannedTypes: whether nothing is required
 export type Mapped<Previous, I, Input, Results, Extra = unknown> =
+  // biome-ignore lint/complexity/noBannedTypes: whether nothing is required
   {} extends MapInput<Previous, I, Input, Results>
     ? [options?: MapInput<Previous, I, Input, Results> & StageOptions & Extra]
     : [options: MapInput<Previous, I, Input, Results> & StageOptions & Extra];

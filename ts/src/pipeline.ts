@@ -119,7 +119,6 @@ export class Pipeline<Input = Unset, Output = Unset, Results extends object = {}
     const stage = make();
     const last = this.#stages.at(-1);
     if (last !== undefined) last.next = stage;
-    stage.odd = name === "__proto__" || last?.odd === true;
     this.#stages.push(stage);
     return this;
   }
@@ -130,7 +129,7 @@ export class Pipeline<Input = Unset, Output = Unset, Results extends object = {}
     if (first === undefined) throw new DefinitionError(`Pipeline "${this.name}": it has no stages. Add one before it runs.`);
     return {
       ...this.options,
-      start: { class: first.event as unknown as EventClass, begin: (input) => new first.event(input, input, {}) },
+      start: { class: first.event as unknown as EventClass, begin: (input) => new first.event(input, input, undefined, undefined) },
       stages: this.#stages.map(({ name }) => name),
       steps: this.#stages.map(({ step }) => step),
     };

@@ -12,6 +12,15 @@ export let isProgram: (value: unknown) => boolean;
 /** The plan of a workflow or pipeline. @throws DefinitionError for anything else, and for one that does not compile (2.6) */
 export let planOf: (program: unknown, where: string) => Plan;
 
+/** The plan of a program as a branch asks for it, again and again. */
+export function planned(program: unknown, where: string): () => Plan {
+  let plan: Plan | undefined;
+  return () => {
+    if (plan?.usable !== true) plan = planOf(program, where);
+    return plan;
+  };
+}
+
 /** What has runs of its own, or child runs: a workflow or a pipeline. */
 export abstract class Program<Input = unknown, Result = unknown> {
   readonly name: string;

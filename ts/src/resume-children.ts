@@ -1,5 +1,5 @@
 import { cold } from "./buffer";
-import { ChildRun, type Flow } from "./flow";
+import { ChildRun, Children, type Flow } from "./flow";
 import type { Nest } from "./nest";
 import type { Run } from "./run";
 import { damaged, type Stored, type StoredChild, text, unusable } from "./stored";
@@ -18,19 +18,21 @@ export function addChildren(run: Run, { flows, header, section }: Stored): void 
     for (const row of way.reverse())
       made.set(row.id, childOf(made.get(row.flow) ?? run, row, said(section, row.id), header.children?.[row.workflow]?.workflow));
   }
-  run.children = [];
-  run.stored = new Map();
+  const children = new Children();
+  const stored = new Map<number, ChildRun[]>();
+  run.children = children;
+  children.stored = stored;
   for (const { id, invocation } of flows) {
     const child = made.get(id) as ChildRun;
-    run.children[id] = child;
-    run.stored.set(invocation, [...(run.stored.get(invocation) ?? []), child]);
+    children.known[id] = child;
+    stored.set(invocation, [...(stored.get(invocation) ?? []), child]);
   }
-  for (const children of run.stored.values()) {
-    children.sort((one, two) => one.at - two.at);
+  for (const opened of stored.values()) {
+    opened.sort((one, two) => one.at - two.at);
     // What a step gives for its branches may be no more and no less than what it opened.
-    const { parent, step } = children[0]!;
+    const { parent, step } = opened[0]!;
     const { branches } = nestOf(parent, step)!;
-    const added = branches.find((branch) => !children.some((child) => child.branch === branch));
+    const added = branches.find((branch) => !opened.some((child) => child.branch === branch));
     if (added !== undefined)
       unusable(
         `the step ${JSON.stringify(step)} of "${parent.workflowName}" has a branch ${JSON.stringify(added.name)} now, which it had not when its child runs began`,
@@ -75,6 +77,6 @@ function childOf(parent: Flow, row: StoredChild, { id, branch: name }: Said, wor
 
 /** The core's handle of a stored run, or the negative number of an error. */
 export function restored(run: Run, bytes: Uint8Array): number {
-  const plans = run.children?.flatMap((child) => (child === undefined ? [] : [child.plan.id])) ?? [];
+  const plans = Array.from(run.children ?? [], ({ plan }) => plan.id);
   return cold(() => run.plan.binding.restore(run.plan.id, bytes, Uint32Array.from(plans)));
 }

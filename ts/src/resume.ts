@@ -120,7 +120,7 @@ export function fill(run: Run, stored: Stored): Restorable[] {
 function fillEvents(run: Run, stored: Stored, othersOf: (flow: Flow) => object[]): void {
   const owners = stored.slots.map((slot) => {
     const owner = stored.owners.get(slot);
-    return owner === undefined ? run : (run.children?.[owner] ?? damaged(`the entry "event/${slot}" is of no run`));
+    return owner === undefined ? run : (run.children?.known[owner] ?? damaged(`the entry "event/${slot}" is of no run`));
   });
   const events = stored.events.map(({ type, payload }, at) => {
     const flow = owners[at]!;
@@ -150,8 +150,7 @@ function fillFlow(flow: Flow, stored: Stored, restorable: Filled): void {
     const { stage, ended } = (tree ?? {}) as { stage?: unknown; ended?: unknown };
     const { stages } = flow.plan;
     if (stages === undefined || !stages.includes(text("progress", stage))) continue;
-    flow.stage = stage as string;
-    flow.stageEnded = ended === true;
+    flow.stage = { stage: stage as string, ended: ended === true };
   }
   fillMemory(flow, section, restorable);
 }
@@ -186,7 +185,10 @@ function fillMemory(flow: Flow, section: Stored["section"], restorable: Filled):
   const commits = section("commits")[0];
   const { initial, pausePolicy, verify } = flow.memoryOptions;
   if (flow instanceof ChildRun && flow.branch.inherits) memoryOf(flow).session = sessionOf(flow.parent);
-  if (state.length + once.length + session.length + initial.size === 0 && policy === pausePolicy && commits === undefined && !verify) return;
+  if (state.length + once.length + session.length + initial.size === 0 && policy === pausePolicy && commits === undefined && !verify) {
+    if (flow.run.plan.memory.verify) memoryOf(flow);
+    return;
+  }
   const memory = memoryOf(flow);
   if (commits !== undefined) memory.commits = whole("commits", commits[1].tree);
   memory.pausePolicy = policy;

@@ -4,14 +4,15 @@ import { abandonAttempts, endNested, tellEnded } from "./child-end";
 import { randomId } from "./environment";
 import { CancelledError, type CancelReport, StepError } from "./errors";
 import type { Event, StopEvent } from "./event";
-import { attemptsOf, type ChildRun, Flow, flowsOf } from "./flow";
+import { attemptsOf, type ChildRun, type Children, Flow, flowsOf } from "./flow";
 import type { Numbers } from "./numbers";
 import type { Observers } from "./observe";
 import type { Pause } from "./pause";
 import type { Plan } from "./plan";
 import type { Requests } from "./requests";
 import type { Session } from "./session";
-import type { Shown, Stream } from "./stream";
+import type { Shown } from "./shown";
+import type { Stream } from "./stream";
 import { systemTimers, Timer, type Timers } from "./timers";
 import { describe } from "./values";
 
@@ -72,16 +73,8 @@ export class Run extends Flow {
   observers: Observers | undefined = undefined;
   /** Called when the run ends, whatever the end. */
   onEnd: (() => void) | undefined = undefined;
-  /** Its child runs by the core's numbers, until the steps that opened them are over. */
-  children: (ChildRun | undefined)[] | undefined = undefined;
-  /** The child run that the next exchange opens. */
-  opening: ChildRun | undefined = undefined;
-  /** Those of a stored run, by the invocations that opened them, until those are called again. */
-  stored: Map<number, ChildRun[]> | undefined = undefined;
-  /** Attempts whose child runs are over and which have not settled. */
-  late: Set<Attempt> | undefined = undefined;
-  /** Those that are over, and whose steps have to be told. */
-  endings: { readonly child: ChildRun; readonly cause: unknown }[] | undefined = undefined;
+  /** Its child runs, once there were any. */
+  children: Children | undefined = undefined;
   /** What the next call is: its invocation's number, the attempt, and what its generator has yielded and committed. */
   nextSeq = 0;
   nextAttempt = 1;
@@ -99,7 +92,7 @@ export class Run extends Flow {
   /** The offset that its stream begins at. */
   streamed = 0;
   /** Events of the engine for a stream that is not made yet. */
-  shown: Shown[] | undefined = undefined;
+  shown: Shown | undefined = undefined;
   /** Invocations whose fan-out ended before they were called. */
   withdrawn: Set<number> | undefined = undefined;
 
@@ -231,7 +224,7 @@ export class Run extends Flow {
       this.next = invocation;
       this.nextStep = step;
       this.nextInput = input;
-      this.nextFlow = flow;
+      if (flow !== this) this.nextFlow = flow;
       return;
     }
     this.queue ??= queues.pop() ?? [];
@@ -250,11 +243,6 @@ export class Run extends Flow {
     this.tail = 0;
     this.more = false;
     this.set = undefined;
-  }
-
-  /** The step that opened it is over: the core may give its number to another. */
-  forget(child: ChildRun): void {
-    if (this.children?.[child.number] === child) this.children[child.number] = undefined;
   }
 
   /** Its fan-out is over; undefined for an invocation that was not called yet. */
@@ -313,15 +301,9 @@ export class Run extends Flow {
     this.#reject?.(outcome.error);
   }
 
-  /** It has no child runs now. */
-  get #alone(): boolean {
-    const { children } = this;
-    if (children !== undefined) for (let at = 0; at < children.length; at++) if (children[at] !== undefined) return false;
-    return true;
-  }
   /** The sessions that have opened resources: its own and those of its child runs. */
   #opened(): Session[] | undefined {
-    if (this.#alone && this.memory?.session?.resources.any !== true) return undefined;
+    if (this.children?.any !== true && this.memory?.session?.resources.any !== true) return undefined;
     const opened = new Set<Session>();
     for (const { memory } of flowsOf(this)) if (memory?.session?.resources.any === true) opened.add(memory.session);
     return opened.size === 0 ? undefined : [...opened].reverse();
@@ -372,8 +354,8 @@ export class Run extends Flow {
       const first = running.length;
       for (let at = flow.live; at !== undefined; at = at.next) running.splice(first, 0, at);
     }
-    running.push(...(this.late ?? []));
-    const settles = (attempt: Attempt) => attempt.invocation < 0 && this.late?.has(attempt) !== true;
+    running.push(...(this.children?.late ?? []));
+    const settles = (attempt: Attempt) => attempt.invocation < 0 && this.children?.late?.has(attempt) !== true;
     const delayed = Array.from(this.delayed?.values() ?? [], ({ name }) => name);
     const ended = (report: CancelReport) => {
       const error = new CancelledError(`${this.plan.title}: the run was cancelled.`, report, { cause: reason, runId: this.runId });
@@ -403,7 +385,7 @@ export class Run extends Flow {
       if (attempt.step.nest !== undefined) leave(attempt);
       attempt.abort(abort);
     }
-    const any = () => attemptsOf(this).next().done !== true || (this.late?.size ?? 0) > 0;
+    const any = () => attemptsOf(this).next().done !== true || (this.children?.late?.size ?? 0) > 0;
     if (!any()) settled();
     else {
       const timer = new Timer(settled);
@@ -437,10 +419,11 @@ export class Run extends Flow {
     this.requests?.end();
     this.observers?.end();
     if (this.tracked !== undefined) untrack(this.tracked);
-    if (this.endings !== undefined) tellEnded(this);
-    if (this.children !== undefined) for (const child of this.children) if (child !== undefined && !child.over) endChild(child, cause);
-    this.children = undefined;
-    this.stored = undefined;
+    if (this.children !== undefined) {
+      tellEnded(this);
+      for (const child of this.children) if (!child.over) endChild(child, cause);
+      this.children = undefined;
+    }
     if (this.live !== undefined) abandonAttempts(this, cause);
     this.#payloads = [];
     this.#owners = undefined;

@@ -88,7 +88,7 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
   // Before it has begun, the run is what its snapshot says.
   const dropped = run.begun ? [] : [...(run.dropped ?? [])];
   saveFlow(run, "", entries, dropped, lenient);
-  for (const child of run.children ?? []) if (child !== undefined) saveChild(child, entries, dropped, lenient);
+  for (const child of run.children ?? []) saveChild(child, entries, dropped, lenient);
   const { list, bytes } = entries;
   return {
     document: { runId: run.runId, droppedSession: dropped, unbegun: run.uncalled(), slots, types, payloads, written, entries: list, bytes, omit },
@@ -122,7 +122,7 @@ function saveFlow(flow: Flow, prefix: string, entries: Entries, dropped: string[
   for (const [id, number] of flow.ids ?? []) add(`sent/${number}`, id);
   const time = elapsed(flow);
   if (time > 0) add("elapsed", time);
-  if (flow.stage !== undefined) add("progress", { stage: flow.stage, ended: flow.stageEnded });
+  if (flow.stage !== undefined) add("progress", { stage: flow.stage.stage, ended: flow.stage.ended });
   for (const [key, value] of memory?.state ?? flow.memoryOptions.initial) {
     for (const [suffix, entry] of storedEntries(value)) entries.add(`${prefix}state/${encodeURIComponent(key)}${suffix}`, entry);
     if (!lenient) pin(value);

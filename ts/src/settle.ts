@@ -35,7 +35,7 @@ function finishAttempt(attempt: Attempt): boolean {
     attempt.end();
     run.parked?.delete(attempt.invocation);
   }
-  if (flow.timed !== undefined && attempt.step.nest === undefined) flow.leave();
+  if (flow !== run && attempt.step.nest === undefined) flow.leave();
   if (!run.cancelling) return true;
   attempt.invocation = -1;
   run.onSettled?.();
@@ -47,8 +47,7 @@ export function settle(attempt: Attempt, value: unknown): void {
   if (invocation < 0) return attempt.own?.late?.();
   const flow = attempt.flow as Flow;
   const { run } = flow;
-  if (flow.memory !== undefined || run.memory !== undefined || run.pause !== undefined || attempt.own !== undefined || run.observers !== undefined)
-    return settleSlowly(attempt, value);
+  if (flow.memory !== undefined || run.pause !== undefined || attempt.own !== undefined || run.observers !== undefined) return settleSlowly(attempt, value);
   if (value === null || value === undefined) {
     if (!finishAttempt(attempt)) return;
     frame(IN_SETTLE, invocation, OK, NONE);
@@ -109,7 +108,7 @@ function settleAfter(attempt: Attempt, run: Run, pending: Promise<void>, value: 
 
 /** Writes the frames of an attempt that succeeded, and commits its writes with them (4.1). */
 function commitSettle(attempt: Attempt, run: Run, write: () => void): void {
-  if (attempt.flow.memory === undefined && run.memory === undefined && run.pause === undefined) return write();
+  if (attempt.flow.memory === undefined && run.pause === undefined) return write();
   let saving: Promise<void> | undefined;
   try {
     saving = commitWrites(attempt, write);

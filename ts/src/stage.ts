@@ -1,11 +1,12 @@
 import type { Attempt } from "./attempt";
 import { DefinitionError, LoopLimitError } from "./errors";
 import { type Event, type EventClass, StopEvent } from "./event";
+import type { Flow } from "./flow";
 import { asStep, type Branch, type Join } from "./nest";
-import { isProgram, planOf } from "./program";
-import { publishProgress } from "./progress";
+import { isProgram, planned } from "./program";
+import { publishProgress, ShownProgress } from "./progress";
 import { retryOf } from "./retry";
-import { type StageEvent, type StageEventClass, stageEvent, stageType } from "./stage-event";
+import { Ended, type StageEvent, type StageEventClass, stageEvent, stageType, storedResults } from "./stage-event";
 import { isLimit, type StepDefinition, type StepFunction } from "./step";
 import { refusePromise } from "./subworkflow";
 import { describe, isPlainObject } from "./values";
@@ -25,10 +26,10 @@ interface Options {
 /** A stage of a pipeline: a step of its workflow that gives the next stage's event (11.2). */
 export class Stage {
   readonly event: StageEventClass;
+  /** V8 forgets the shapes of objects that have all died (see Blank in event.ts). */
+  readonly kept: readonly object[];
   /** The stage behind it, when there is one. */
   next: Stage | undefined = undefined;
-  /** It, or a stage before it, has the name `__proto__`. */
-  odd = false;
   readonly #options: Options;
   readonly #refuse: (why: string) => never;
   readonly #run: StepFunction;
@@ -45,6 +46,7 @@ export class Stage {
     };
     this.#options = checked(options ?? {}, known, this.#refuse);
     this.event = stageEvent(name);
+    this.kept = [new this.event(undefined, undefined, undefined, undefined), new ShownProgress(undefined as never, undefined, name, false)];
     this.#run = run(this, this.#options, this.#refuse);
   }
 
@@ -77,7 +79,7 @@ export class Stage {
     return new Stage(pipeline, name, {}, [], (stage, _, refuse) => {
       if (typeof change !== "function") return refuse(`give a function of the previous result, not ${describe(change)}.`);
       return ((event: StageEvent, ctx: Attempt) => {
-        if (ctx.attempt === 1) publishProgress(ctx.flow as never, name, false);
+        if (ctx.attempt === 1) publishProgress(ctx.flow as Flow, name, false);
         const given = (change as Function)(event.previous as never, { input: event.input, results: event.results } as never);
         const promised = typeof (given as { then?: unknown } | null | undefined)?.then === "function";
         return promised ? Promise.resolve(given).then((result) => stage.#pass(event, result, ctx)) : stage.#pass(event, given, ctx);
@@ -101,8 +103,7 @@ export class Stage {
 
   #branch(name: string | undefined, program: unknown, { timeout }: Options, refuse: (why: string) => never): Branch {
     if (!isProgram(program)) refuse(`give a Workflow or a Pipeline, not ${describe(program)}.`);
-    const where = `Stage ${JSON.stringify(this.name)}`;
-    return { name, timeout, later: false, inherits: false, plan: () => planOf(program, where) };
+    return { name, timeout, later: false, inherits: false, plan: planned(program, `Stage ${JSON.stringify(this.name)}`) };
   }
 
   #children(branches: readonly Branch[], join: Join | undefined): StepFunction {
@@ -112,22 +113,24 @@ export class Stage {
       join,
       skip: (event, attempt) => {
         const { previous, round } = event as StageEvent;
-        if (round === undefined && attempt.attempt === 1) publishProgress(attempt.flow as never, this.name, false);
+        if (round === undefined && attempt.attempt === 1) publishProgress(attempt.flow as Flow, this.name, false);
         return when === undefined || when(previous) ? undefined : this.#pass(event as StageEvent, previous, attempt);
       },
       input: (event) => {
-        const { previous, round, results, input: first } = event as StageEvent;
-        return input === undefined || round !== undefined ? previous : refusePromise(input(previous, { input: first, results }), this.#refuse);
+        const stage = event as StageEvent;
+        if (input === undefined || stage.round !== undefined) return stage.previous;
+        return refusePromise(input(stage.previous, { input: stage.input, results: stage.results }), this.#refuse);
       },
       output: (result, event, attempt) => this.#again(result, event as StageEvent, attempt) ?? this.#pass(event as StageEvent, result, attempt),
     });
   }
 
   /** The next round of a loop; undefined where there is none. */
-  #again(result: unknown, { input, results, round = 1 }: StageEvent, attempt: Attempt): Event | undefined {
+  #again(result: unknown, event: StageEvent, attempt: Attempt): Event | undefined {
     const { until, max, onMax } = this.#options;
+    const { round = 1 } = event;
     if (until === undefined || until(result, round)) return undefined;
-    if (round < max!) return new this.event(input, result, results, round + 1);
+    if (round < max!) return new this.event(event.input, result, event.ended, storedResults(event), round + 1);
     if (onMax === "pass") return undefined;
     throw new LoopLimitError(
       `Stage "${this.name}": "until" did not hold after ${max} rounds, the "max" of the loop. Raise it, or pass the last result on with onMax: "pass".`,
@@ -138,23 +141,15 @@ export class Stage {
     );
   }
 
-  #with(results: StageEvent["results"], result: unknown): StageEvent["results"] {
-    // An assignment of this name would set the prototype.
-    if (this.odd) return { ...results, [this.name]: result };
-    // A copy by spreading takes three times as long.
-    const all: Record<string, unknown> = Object.assign({}, results);
-    all[this.name] = result;
-    return all;
-  }
-
   /** It has ended with this result: the next stage's event, or the end of the pipeline. */
-  #pass({ input, results }: StageEvent, result: unknown, attempt: Attempt): Event {
-    publishProgress(attempt.flow as never, this.name, true);
-    // What has ended never runs again, also where stages have changed places since.
+  #pass(event: StageEvent, result: unknown, attempt: Attempt): Event {
+    publishProgress(attempt.flow as Flow, this.name, true);
+    const stored = storedResults(event);
     let { next } = this;
-    while (next !== undefined && Object.hasOwn(results, next.name)) next = next.next;
+    // What has ended never runs again, also where stages have changed places since.
+    while (stored !== undefined && next !== undefined && Object.hasOwn(stored, next.name)) next = next.next;
     if (next === undefined) return new StopEvent({ result });
-    return new next.event(input, result, this.#with(results, result));
+    return new next.event(event.input, result, new Ended(this.name, result, event.ended), stored);
   }
 }
 

@@ -3,6 +3,7 @@ import { define } from "./codec/define";
 import { development } from "./environment";
 import { builtInClass, type Event, type EventClass, eventClass, KIND } from "./event";
 import type { Plan } from "./plan";
+import { isStageEvent, storedStageEvent } from "./stage-event";
 import { damaged, unusable } from "./stored";
 
 /** An event within the payload of another. */
@@ -27,6 +28,7 @@ export function payloadOf(event: Event): object {
       return { ...payload, event: Array.isArray(subject) ? subject.map(nested) : nested(subject as Event) };
     }
   }
+  if (isStageEvent(event)) return storedStageEvent(event);
   // An instance has its type from its class, a plain object its own.
   if (KIND in event) return event;
   const { type: _, ...fields } = event;

@@ -4,6 +4,7 @@ import type { Event } from "./event";
 import type { Flow } from "./flow";
 import { List, type Listed } from "./list";
 import type { Outcome, Run } from "./run";
+import { type Shown, ShownEvent } from "./shown";
 
 /** What a reader of a stream gets: one object for all readers (10.2). */
 export interface StreamItem {
@@ -205,12 +206,6 @@ export class Stream {
   }
 }
 
-/** An event of the engine's, and the run or child run that it is of. */
-export interface Shown {
-  readonly event: Event;
-  readonly flow: Flow;
-}
-
 /** Events of the engine that are kept for a stream that nobody has asked for yet. */
 const FEW = 16;
 
@@ -220,27 +215,27 @@ export function streamOf(run: Run): Stream {
   const stream = new Stream(run);
   run.stream = stream;
   stream.startAt(run.streamed);
-  for (const { event, flow } of run.shown ?? []) stream.writeOwn(event, flow);
+  const shown: Shown[] = [];
+  for (let one = run.shown; one !== undefined; one = one.before) shown.push(one);
   run.shown = undefined;
+  for (const { event, flow } of shown.reverse()) stream.writeOwn(event, flow);
   if (run.told !== undefined) stream.end(run.told);
   return stream;
 }
 
 /** The offset of the next item, whether there is a stream yet or not. */
 export function positionOf(run: Run): number {
-  return run.stream?.position ?? run.streamed + (run.shown?.length ?? 0);
+  return run.stream?.position ?? run.streamed + (run.shown?.count ?? 0);
 }
 
-/** Publishes an event of the engine's: it never waits. Most runs that ask are read by nobody, and wait for long: they need no stream. Runs no user code. */
+/** Whether events of the engine are kept for later: most runs are read by nobody, and wait for long: they need no stream. */
+export function keepsShown(run: Run): boolean {
+  return run.stream === undefined && (run.shown === undefined || run.shown.count < FEW);
+}
+
+/** Publishes an event of the engine's: it never waits. Runs no user code. */
 export function publishOwn(flow: Flow, event: Event): void {
-  show({ event, flow });
-}
-
-/** The same, of one that may be made only when somebody reads. */
-export function show(shown: Shown): void {
-  const { run } = shown.flow;
-  if (run.stream === undefined && (run.shown?.length ?? 0) < FEW) {
-    if (run.shown === undefined) run.shown = [shown];
-    else run.shown.push(shown);
-  } else streamOf(run).writeOwn(shown.event, shown.flow);
+  const { run } = flow;
+  if (keepsShown(run)) run.shown = new ShownEvent(flow, run.shown, event);
+  else streamOf(run).writeOwn(event, flow);
 }

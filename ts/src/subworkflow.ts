@@ -3,7 +3,7 @@ import { DefinitionError } from "./errors";
 import type { Event } from "./event";
 import type { RunOptions } from "./handler";
 import { asStep } from "./nest";
-import { isProgram, planOf } from "./program";
+import { isProgram, planned, planOf } from "./program";
 import { describe, isPlainObject } from "./values";
 
 /** A promise would become the payload. */
@@ -56,7 +56,7 @@ export function subworkflow<Input, Result, E extends Event>(
         later: typeof child === "function",
         timeout: undefined,
         inherits: session === "inherit",
-        plan: () => planOf(typeof child === "function" ? child() : child, "subworkflow"),
+        plan: typeof child === "function" ? () => planOf(child(), "subworkflow") : planned(child, "subworkflow"),
       },
     ],
     join: undefined,
