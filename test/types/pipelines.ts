@@ -39,11 +39,9 @@ export const nested: number = await new Pipeline("nested")
   .run({ name: "Ada" });
 // @ts-expect-error the first stage wants a name
 await publish.run({ nam: "Ada" });
+const lengths = new Pipeline("bad").stage("greet", greet).map("length", (s) => s.length);
 // @ts-expect-error a number is not crawl's input: `input` is required
-new Pipeline("bad")
-  .stage("greet", greet)
-  .map("length", (s) => s.length)
-  .stage("crawl", crawl);
+lengths.stage("crawl", crawl);
 // @ts-expect-error what `input` gives is not crawl's input
 new Pipeline("bad").stage("greet", greet).stage("crawl", crawl, { input: (greeting) => ({ urls: greeting }) });
 // @ts-expect-error there is no stage "other" before it

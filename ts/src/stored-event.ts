@@ -51,6 +51,7 @@ export function standIn(event: Event, slot: number): object {
       return { step, attempts, slot, event: [] };
     }
   }
+  if (isStageEvent(event)) return { input: slot, previous: null, results: {} };
   return { slot };
 }
 
