@@ -39,12 +39,43 @@ impl Bits {
         bits
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        let bits = |word: u64| (0..u64::BITS).filter(move |bit| word & (1 << bit) != 0);
+        (0..).zip(&self.words).flat_map(move |(at, word)| bits(*word).map(move |bit| at * u64::BITS + bit))
+    }
+
     pub fn len(&self) -> u32 {
         self.words.iter().map(|word| word.count_ones()).sum()
     }
 
     pub fn clear(&mut self) {
         self.words.clear();
+    }
+}
+
+/// Numbers that were marked since they were last taken, each once. What it costs to take them depends on how many they are alone.
+#[derive(Default)]
+pub struct Marks {
+    set: Bits,
+    list: Vec<u32>,
+}
+
+impl Marks {
+    #[inline]
+    pub fn insert(&mut self, number: u32) {
+        if self.set.insert(number) {
+            self.list.push(number);
+        }
+    }
+
+    pub fn list(&self) -> &[u32] {
+        &self.list
+    }
+
+    pub fn take(&mut self) -> Vec<u32> {
+        let list = std::mem::take(&mut self.list);
+        list.iter().for_each(|number| self.set.remove(*number));
+        list
     }
 }
 

@@ -47,11 +47,35 @@ impl Core {
     /// UTF-8, which hosts encode faster than their bindings do.
     #[inline(never)]
     pub fn save(&mut self, run: i32, document: &[u8], blob: &[u8]) -> Option<Vec<u8>> {
-        let saved = match self.runs.get(run as u32) {
+        let saved = match self.runs.get_mut(run as u32) {
             Some(run) => utf8(document).and_then(|document| run.save(document, blob)),
             None => Err(CoreError::internal(format!("there is no run {run}"))),
         };
         self.told(saved)
+    }
+
+    /// What has changed in a run since its last checkpoint, for `delta`: JSON (`docs/internal/boundary.md`).
+    #[inline(never)]
+    pub fn changed(&mut self, run: i32) -> Option<String> {
+        let changed = self.runs.get(run as u32).and_then(|run| run.changed());
+        self.told(changed.ok_or_else(|| CoreError::internal(format!("there is no run {run} with a base"))))
+    }
+
+    /// The changes of a run since its last base or delta. `document` and `blob` are as those of `save`, of what has changed.
+    #[inline(never)]
+    pub fn delta(&mut self, run: i32, document: &[u8], blob: &[u8]) -> Option<Vec<u8>> {
+        let delta = match self.runs.get_mut(run as u32) {
+            Some(run) => utf8(document).and_then(|document| run.delta(document, blob)),
+            None => Err(CoreError::internal(format!("there is no run {run}"))),
+        };
+        self.told(delta)
+    }
+
+    /// The snapshot that a base and the deltas after it make; `lengths` are theirs.
+    #[inline(never)]
+    pub fn merge(&mut self, parts: &[u8], lengths: &[u32]) -> Option<Vec<u8>> {
+        let merged = snapshot::merge(parts, lengths);
+        self.told(merged)
     }
 
     /// The binary form of a snapshot in any form, its checksum and header being right.

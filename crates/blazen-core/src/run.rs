@@ -1,8 +1,10 @@
 //! One execution: everything it holds is plain data, so that a snapshot is a walk over it.
 
+mod changes;
 mod child;
 mod collect;
 mod compatible;
+mod delta;
 mod entries;
 mod flow;
 mod hop;
@@ -19,6 +21,7 @@ mod settle;
 mod stall;
 mod timer;
 mod verify;
+mod write;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -30,6 +33,7 @@ use crate::generated::*;
 use crate::plan::{Accept, Join, Plan, StepId, TypeId};
 use crate::slab::Slab;
 
+use changes::Changes;
 pub use compatible::compatible;
 pub use entries::{CollectEntry, Entry, GivenEntry, InvocationEntry, JoinEntry, QueueEntry, ScopeEntry};
 pub use flow::RUN;
@@ -131,6 +135,8 @@ pub struct Run {
     asked: u32,
     /// Payloads that tell of a failed step: where the step fails that gets one, the run does.
     failures: Bits,
+    /// What the checkpoints have not seen yet, if there are any.
+    changes: Option<Box<Changes>>,
     /// The host wants to know of each event that is routed.
     observed: bool,
     pub over: bool,
@@ -178,11 +184,11 @@ impl Run {
 
     #[inline]
     pub fn reset(&mut self) {
-        self.flows.clear();
-        self.scopes.clear();
+        self.flows.reset();
+        self.scopes.reset();
         self.queue.clear();
-        self.invocations.clear();
-        self.requests.clear();
+        self.invocations.reset();
+        self.requests.reset();
         self.timers.clear();
         self.slots.clear();
         self.staged.clear();
@@ -204,6 +210,7 @@ impl Run {
         self.asking = 0;
         self.asked = 0;
         self.failures.clear();
+        self.changes = None;
         self.observed = false;
         self.over = false;
         self.more = false;
@@ -278,7 +285,7 @@ impl Run {
 
     /// After a resume: the keys before this frame are of an event that the run holds.
     fn handle_keyed(&mut self, slot: Slot) -> Result<(), CoreError> {
-        if self.slots.get(slot as usize).is_none_or(|count| *count == 0) {
+        if !self.is_held(slot) {
             return Err(CoreError::internal(format!("nothing is in slot {slot}")));
         }
         self.keep_keys(slot);
@@ -307,7 +314,12 @@ impl Run {
     /// True if the id before this frame has been used in the flow; it is used from now on.
     #[inline]
     fn known_id(&mut self, flow: FlowId) -> bool {
-        self.next_id.take().is_some_and(|id| !self.flows[flow].sent.insert(id))
+        let Some(id) = self.next_id.take() else { return false };
+        let new = self.flows[flow].sent.insert(id);
+        if new {
+            self.mark_sent(flow, id);
+        }
+        !new
     }
 
     fn arrive(&mut self) -> u64 {
@@ -346,7 +358,12 @@ impl Run {
             }
             None => return Err(CoreError::internal(format!("{slot} is no slot"))),
         }
+        self.mark_slot(slot);
         Ok(())
+    }
+
+    fn is_held(&self, slot: Slot) -> bool {
+        self.slots.get(slot as usize).is_some_and(|count| *count > 0)
     }
 
     #[inline]
@@ -362,6 +379,7 @@ impl Run {
         *count -= 1;
         if *count == 0 {
             out.push(CMD_RELEASE, slot as i32, NONE, NONE);
+            self.mark_slot(slot);
             self.failures.remove(slot);
             if !self.keys.is_empty() {
                 let keys = self.keys.remove(slot);

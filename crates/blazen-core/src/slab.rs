@@ -3,6 +3,8 @@
 
 use std::ops::{Index, IndexMut};
 
+use crate::bits::Marks;
+
 const BITS: usize = u64::BITS as usize;
 
 pub struct Slab<T> {
@@ -10,6 +12,8 @@ pub struct Slab<T> {
     /// Most slabs never have any.
     holes: Option<Box<Holes>>,
     len: usize,
+    /// What was added, changed or removed, where anybody asks.
+    touched: Option<Box<Marks>>,
 }
 
 /// Free ids below the largest that was ever used.
@@ -60,7 +64,7 @@ impl Holes {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), holes: None, len: 0 }
+        Self { entries: Vec::new(), holes: None, len: 0, touched: None }
     }
 }
 
@@ -79,6 +83,7 @@ impl<T> Index<u32> for Slab<T> {
 impl<T> IndexMut<u32> for Slab<T> {
     #[inline]
     fn index_mut(&mut self, id: u32) -> &mut T {
+        self.touch(id);
         match self.entries.get_mut(id as usize) {
             Some(Some(value)) => value,
             _ => vacant(),
@@ -101,8 +106,10 @@ impl<T> Slab<T> {
             && let Some(id) = self.holes.as_mut().and_then(|holes| holes.take_lowest())
         {
             self.entries[id] = Some(value);
+            self.touch(id as u32);
             return id as u32;
         }
+        self.touch(self.entries.len() as u32);
         if self.entries.capacity() == 0 {
             // Many hold one value for as long as they live.
             self.entries.reserve_exact(1);
@@ -133,12 +140,17 @@ impl<T> Slab<T> {
     }
 
     pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {
-        self.entries.get_mut(id as usize)?.as_mut()
+        let value = self.entries.get_mut(id as usize)?.as_mut()?;
+        if let Some(touched) = &mut self.touched {
+            touched.insert(id);
+        }
+        Some(value)
     }
 
     #[inline]
     pub fn remove(&mut self, id: u32) -> Option<T> {
         let value = self.entries.get_mut(id as usize)?.take()?;
+        self.touch(id);
         self.len -= 1;
         if self.len == 0 {
             // Nothing is there: the next value gets the first id, as in a new one.
@@ -147,6 +159,23 @@ impl<T> Slab<T> {
             self.holes.get_or_insert_default().add(id as usize);
         }
         Some(value)
+    }
+
+    /// From here on it remembers what is touched.
+    pub fn track(&mut self) {
+        self.touched.get_or_insert_default().take();
+    }
+
+    #[inline]
+    fn touch(&mut self, id: u32) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(id);
+        }
+    }
+
+    /// What was touched since it was tracked or taken.
+    pub fn take_touched(&mut self) -> Vec<u32> {
+        self.touched.as_mut().map(|touched| touched.take()).unwrap_or_default()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
@@ -170,7 +199,7 @@ impl<T> Slab<T> {
     /// Gives its memory back if nothing is in it: the next value gets the id it would have got.
     pub fn rest(&mut self) {
         if self.len == 0 {
-            *self = Self::default();
+            *self = Self { touched: self.touched.take(), ..Self::default() };
         }
     }
 
@@ -180,5 +209,11 @@ impl<T> Slab<T> {
             holes.clear();
         }
         self.len = 0;
+    }
+
+    /// As `clear`, for another owner.
+    pub fn reset(&mut self) {
+        self.clear();
+        self.touched = None;
     }
 }

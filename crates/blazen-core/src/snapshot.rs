@@ -3,6 +3,7 @@
 
 mod binary;
 mod builder;
+mod delta;
 mod host;
 mod key;
 mod text;
@@ -17,8 +18,9 @@ use crate::generated::ERR_SNAPSHOT;
 use crate::json::{Fields, Object, Wrong, list, string, write_list};
 use crate::plan::{Described, Plan};
 
-pub use binary::{is_binary, read, read_known};
+pub use binary::{DELTA, is_binary, read, read_known};
 pub use builder::Builder;
+pub use delta::{DeltaHeader, merge};
 pub use host::{document, upgrade};
 pub use key::number;
 pub use text::{from_text, to_text};

@@ -1,6 +1,7 @@
 //! Every vector, stopped after every frame, stored, read by another core and gone on with (7.3).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
 
+mod deltas;
 mod player;
 mod tagged;
 mod vector;

@@ -153,14 +153,18 @@ impl Run {
         flow.over = true;
         let (joins, whole) = (std::mem::take(&mut flow.joins), std::mem::take(&mut flow.whole));
         flow.pools = Vec::new();
-        flow.given = Vec::new();
-        flow.sent.clear();
+        let given = std::mem::take(&mut flow.given);
         let root = flow.root;
-        for waiting in joins.iter().flat_map(|join| join.sets.values()).flatten().flatten() {
-            self.release(waiting.slot, out);
+        self.mark_ended(id, &given);
+        self.flows[id].sent.clear();
+        for (key, lines) in joins.iter().flat_map(|join| &join.sets) {
+            for waiting in lines.iter().flatten() {
+                self.mark_joined(waiting.arrival, *key);
+                self.release(waiting.slot, out);
+            }
         }
         for result in whole.iter().flat_map(|gathered| &gathered.results) {
-            self.release(result.slot, out);
+            self.drop_result(*result, out);
         }
         self.scopes.remove(root);
     }
@@ -181,6 +185,9 @@ impl Run {
             // Its place in the queue stays, so that those of the others do.
             let what = std::mem::replace(&mut queued.what, What::Nothing);
             queued.place = Place { scope: ROOT, branch: 0 };
+            if let Some(changes) = &mut self.changes {
+                changes.withdrawn.push(self.queue_head + at as u64);
+            }
             if let What::Event { slot, .. } = what {
                 self.release(slot, out);
             }
@@ -202,6 +209,7 @@ impl Run {
             self.flows[flow].scopes = 0;
             if flow != top {
                 self.flows.remove(flow);
+                self.mark_forgotten(flow);
             }
         }
     }
@@ -250,6 +258,7 @@ impl Run {
                 self.end_child(child, out);
             }
             self.flows.remove(child);
+            self.mark_forgotten(child);
         }
     }
 }

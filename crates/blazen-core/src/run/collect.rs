@@ -1,5 +1,6 @@
 //! Gathering: of a fan-out, or over the whole run.
 
+use super::changes::Arrived;
 use super::flow::{Flow, FlowId};
 use super::settle::Input;
 use super::{Place, ROOT, Run, ScopeId, Slot};
@@ -70,6 +71,7 @@ impl Run {
             gathered.results.push(Result { arrival, branch: 0, slot });
             let full = (collect.when == When::Every(gathered.results.len())).then(|| gathered.take());
             self.retain(slot, 1);
+            self.mark_arrived(Arrived::collected(flow, step, self.flows[flow].root(), arrival, slot));
             if let Some(results) = full {
                 self.give(flow, step, self.flows[flow].root(), results, out);
             }
@@ -94,6 +96,7 @@ impl Run {
         let results = full.then(|| gathered.take());
         gathered.done = full && matches!(collect.when, When::First(..));
         self.retain(slot, 1);
+        self.mark_arrived(Arrived::collected(flow, step, inner, arrival, slot));
         match results {
             Some(results) if matches!(collect.when, When::First(_, Rest::Cancel)) => {
                 return Gather::Ends(Ending { step, scope: inner.scope, results });
@@ -106,7 +109,7 @@ impl Run {
 
     /// A collect has enough, and its flow has failed by the same event.
     pub(super) fn drop_ending(&mut self, Ending { results, .. }: &Ending, out: &mut Output<'_>) {
-        results.iter().for_each(|result| self.release(result.slot, out));
+        results.iter().for_each(|result| self.drop_result(*result, out));
     }
 
     /// A collect has enough: its fan-out is withdrawn, then it runs.
@@ -114,7 +117,7 @@ impl Run {
         let Some(outer) = self.scopes.get(scope).map(|scope| scope.place) else { return };
         // The same event may have ended one around it.
         if outer.scope != ROOT && self.is_cancelled(outer.scope) {
-            return results.into_iter().for_each(|Result { slot, .. }| self.release(slot, out));
+            return results.into_iter().for_each(|result| self.drop_result(result, out));
         }
         let withdrawn = if self.is_cancelled(scope) { Vec::new() } else { self.withdraw(scope, out) };
         self.give(flow, step, outer, results, out);
@@ -127,6 +130,8 @@ impl Run {
         let given = Flow::of_step(&mut self.flows[flow].given, step);
         given.runs += 1;
         given.results += results.len();
+        self.mark_given(flow, step);
+        results.iter().for_each(|result| self.mark_collected(result.arrival));
         self.invoke(flow, step, place, Input::Set(results.into_iter().map(|result| result.slot).collect()), out);
     }
 
@@ -162,10 +167,16 @@ impl Run {
     pub(super) fn drop_gathered(&mut self, id: ScopeId, out: &mut Output<'_>) {
         let Some(scope) = self.scopes.get_mut(id) else { return };
         for gathered in std::mem::take(&mut scope.gathered) {
-            for Result { slot, .. } in gathered.results {
-                self.release(slot, out);
+            for result in gathered.results {
+                self.drop_result(result, out);
             }
         }
+    }
+
+    /// Nobody gets what was gathered.
+    pub(super) fn drop_result(&mut self, Result { arrival, slot, .. }: Result, out: &mut Output<'_>) {
+        self.mark_collected(arrival);
+        self.release(slot, out);
     }
 
     /// Nothing is left to do: the collects over the whole run get what they have. False if none has anything.

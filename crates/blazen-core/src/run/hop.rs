@@ -156,6 +156,7 @@ impl Run {
             && !self.observed
             && self.next_keys.is_empty()
             && self.next_id.is_none()
+            && self.changes.is_none()
             && self.commit < self.durable
             && !self.paused
             && !self.restored

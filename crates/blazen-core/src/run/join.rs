@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::changes::Arrived;
 use super::flow::{Flow, FlowId};
 use super::settle::Input;
 use super::{Place, Run, Slot};
@@ -52,14 +53,18 @@ impl Run {
         let arrival = self.arrive();
         let sets = &mut Flow::of_step(&mut self.flows[flow].joins, step).sets;
         let lines = sets.entry(key).or_insert_with(|| vec![VecDeque::new(); join.ports.len()]);
-        lines[port].push_back(Waiting { arrival, slot, place });
-        if !join.ports.iter().zip(&*lines).all(|((_, takes), line)| line.len() >= *takes) {
-            return;
+        let waiting = Waiting { arrival, slot, place };
+        lines[port].push_back(waiting);
+        let complete = join.ports.iter().zip(&*lines).all(|((_, takes), line)| line.len() >= *takes);
+        if !complete {
+            return self.mark_arrived(Arrived::joined(flow, step, key, &waiting));
         }
         let members: Vec<Waiting> = join.order.iter().filter_map(|&port| lines[port].pop_front()).collect();
         if lines.iter().all(VecDeque::is_empty) {
             sets.remove(&key);
         }
+        self.mark_arrived(Arrived::joined(flow, step, key, &waiting));
+        members.iter().for_each(|member| self.mark_joined(member.arrival, key));
         let places: Vec<Place> = members.iter().map(|member| member.place).collect();
         let common = self.common(&places, place);
         self.invoke(flow, step, common, Input::Set(members.iter().map(|member| member.slot).collect()), out);

@@ -66,6 +66,8 @@ impl Run {
                 invocation.attempts += 1;
             }
             self.call(id, out);
+        } else if let Some(changes) = &mut self.changes {
+            changes.retried = true;
         }
     }
 

@@ -52,6 +52,7 @@ impl Run {
             within,
             asked,
             failures: _,
+            changes: _,
             observed: _,
             over: _,
             more: _,

@@ -5,18 +5,19 @@ use super::{Snapshot, Value, check, damaged, header};
 use crate::error::CoreError;
 use crate::json::is_json;
 
-const MAGIC: &[u8; 8] = b"BLAZEN\0\x01";
+pub const SNAPSHOT: &[u8; 8] = b"BLAZEN\0\x01";
+pub const DELTA: &[u8; 8] = b"BLAZEN\x01\x01";
 /// In the word of a key's length: the value is bytes and not JSON.
 const BYTES: u32 = 1 << 31;
 
 pub fn is_binary(bytes: &[u8]) -> bool {
-    bytes.starts_with(&MAGIC[..7])
+    bytes.starts_with(&SNAPSHOT[..7])
 }
 
 /// All before the entries.
-pub fn begin(header: &str, checksum: u64, count: usize, size: usize) -> Vec<u8> {
+pub fn begin(magic: &[u8; 8], header: &str, checksum: u64, count: usize, size: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(24 + header.len() + size);
-    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(magic);
     out.extend_from_slice(&checksum.to_le_bytes());
     word(&mut out, header.len() as u32);
     word(&mut out, count as u32);
@@ -26,7 +27,7 @@ pub fn begin(header: &str, checksum: u64, count: usize, size: usize) -> Vec<u8> 
 
 pub fn write(header: &str, entries: &[(&str, Value<'_>)], checksum: u64) -> Vec<u8> {
     let size = entries.iter().map(|(key, value)| LENGTHS + key.len() + slice(*value).len()).sum();
-    let mut out = begin(header, checksum, entries.len(), size);
+    let mut out = begin(SNAPSHOT, header, checksum, entries.len(), size);
     for &(key, value) in entries {
         let bytes = matches!(value, Value::Bytes(_));
         entry(&mut out, bytes, |out| out.extend_from_slice(key.as_bytes()), |out| out.extend_from_slice(slice(value)));
@@ -105,20 +106,33 @@ impl<'a> Reader<'a> {
 pub fn read(bytes: &[u8]) -> Result<Snapshot<'_>, CoreError> {
     let snapshot = read_known(bytes)?;
     check(snapshot.header_text, &snapshot.entries, snapshot.checksum)?;
-    for (key, value) in &snapshot.entries {
+    check_json(&snapshot.entries)?;
+    Ok(snapshot)
+}
+
+pub fn check_json(entries: &[(&str, Value<'_>)]) -> Result<(), CoreError> {
+    for (key, value) in entries {
         if let Value::Json(text) = value
             && !is_json(text)
         {
             return Err(damaged(format!("the entry \"{key}\" is no JSON")));
         }
     }
-    Ok(snapshot)
+    Ok(())
 }
 
 /// Reads what this core has written or read before.
 pub fn read_known(bytes: &[u8]) -> Result<Snapshot<'_>, CoreError> {
+    let (header_text, entries, checksum) = parts(bytes, SNAPSHOT)?;
+    let header = header(header_text)?;
+    Ok(Snapshot { header, header_text, entries, checksum })
+}
+
+/// The header's text, the entries, and what the checksum should be.
+#[allow(clippy::type_complexity, reason = "it is taken apart at once")]
+pub fn parts<'a>(bytes: &'a [u8], magic: &[u8; 8]) -> Result<(&'a str, Vec<(&'a str, Value<'a>)>, u64), CoreError> {
     let mut reader = Reader { rest: bytes };
-    if reader.take(8)? != MAGIC {
+    if reader.take(8)? != magic {
         return Err(super::refused("its binary form is newer than this version of blazen"));
     }
     let mut checksum = [0; 8];
@@ -139,6 +153,5 @@ pub fn read_known(bytes: &[u8]) -> Result<Snapshot<'_>, CoreError> {
     if !reader.rest.is_empty() {
         return Err(damaged("something follows its end"));
     }
-    let header = header(header_text)?;
-    Ok(Snapshot { header, header_text, entries, checksum })
+    Ok((header_text, entries, checksum))
 }

@@ -103,11 +103,15 @@ impl Builder {
 
     /// The snapshot in its binary form.
     pub fn finish(self, header: &Header) -> Vec<u8> {
-        let header = header.write();
-        let sum = self.sum.wrapping_add(hash("", Value::Json(&header)));
+        self.finish_with(&header.write(), binary::SNAPSHOT)
+    }
+
+    /// The same under another header.
+    pub fn finish_with(self, header: &str, magic: &[u8; 8]) -> Vec<u8> {
+        let sum = self.sum.wrapping_add(hash("", Value::Json(header)));
         let size = self.sections.iter().map(|section| section.bytes.len()).sum();
         let count = self.sections.iter().map(|section| section.starts.len()).sum();
-        let mut out = binary::begin(&header, sum, count, size);
+        let mut out = binary::begin(magic, header, sum, count, size);
         for mut section in self.sections {
             if section.sorted {
                 out.extend_from_slice(&section.bytes);

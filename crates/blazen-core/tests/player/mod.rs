@@ -168,8 +168,17 @@ impl Player {
         self.save_without("")
     }
 
+    /// A snapshot on which deltas build.
+    pub fn base(&mut self) -> Option<Vec<u8>> {
+        self.store("", true)
+    }
+
     /// As a build would that forgets a member.
     pub fn save_without(&mut self, member: &str) -> Option<Vec<u8>> {
+        self.store(member, false)
+    }
+
+    fn store(&mut self, member: &str, base: bool) -> Option<Vec<u8>> {
         let slots: Vec<i32> = self.held.keys().copied().collect();
         let types: Vec<&String> = self.held.values().collect();
         let of: Vec<usize> = (0..types.len()).collect();
@@ -178,8 +187,27 @@ impl Player {
         let keys: Vec<String> = own.chain((1..6).flat_map(|flow| (0..10).map(move |id| format!("child/{flow}/sent/{id}")))).collect();
         let values: Vec<Value> = keys.iter().map(|key| json!(format!("the value of {key}"))).collect();
         let document =
-            json!({ "runId": "r", "slots": slots, "types": types, "of": of, "payloads": payloads, "keys": keys, "values": values, "omit": member }).to_string();
+            json!({ "runId": "r", "slots": slots, "types": types, "of": of, "payloads": payloads, "keys": keys, "values": values, "omit": member, "base": base }).to_string();
         self.core.save(self.run, document.as_bytes(), &[])
+    }
+
+    /// The changes since the last checkpoint, of which the host gives no more than what it is asked for.
+    pub fn delta(&mut self) -> Option<Vec<u8>> {
+        let changed: Value = serde_json::from_str(&self.core.changed(self.run)?).unwrap();
+        let slots: Vec<i32> = changed["slots"].as_array().unwrap().iter().map(|slot| slot.as_i64().unwrap() as i32).collect();
+        let types: Vec<&String> = slots.iter().map(|slot| &self.held[slot]).collect();
+        let of: Vec<usize> = (0..types.len()).collect();
+        let payloads = vec![json!({}); types.len()];
+        let mut keys: Vec<String> = changed["keys"].as_array().unwrap().iter().map(|key| format!("key/{key}")).collect();
+        for sent in changed["sent"].as_array().unwrap() {
+            let (flow, id) = (&sent[0], &sent[1]);
+            keys.push(if flow == 0 { format!("sent/{id}") } else { format!("child/{flow}/sent/{id}") });
+        }
+        let values: Vec<Value> = keys.iter().map(|key| json!(format!("the value of {key}"))).collect();
+        let document =
+            json!({ "runId": "r", "slots": slots, "types": types, "of": of, "payloads": payloads, "keys": keys, "values": values })
+                .to_string();
+        self.core.delta(self.run, document.as_bytes(), &[])
     }
 
     /// Goes on in another core.
