@@ -9,12 +9,15 @@ import { type Event, StopEvent } from "./event";
 import { ChildRun } from "./flow";
 import { IN_START } from "./generated/tables";
 import type { RunOptions } from "./handler";
+import { create, keepIn, startPaused } from "./kept-run";
 import { limitRun } from "./limits";
 import { memoryOf } from "./memory";
 import { Nested } from "./nest";
 import type { Plan } from "./plan";
 import { Run } from "./run";
 import { sessionOf } from "./session";
+import type { CheckpointStore } from "./store";
+import { checkStoreOptions, policyOf } from "./store-options";
 import { checkStreamOptions, useStreamOptions } from "./stream-options";
 import { timersOf } from "./timers";
 import { describe, isPlainObject, isWellFormed } from "./values";
@@ -26,7 +29,8 @@ import { describe, isPlainObject, isWellFormed } from "./values";
  */
 export function begin(plan: Plan, input: unknown, options: RunOptions | undefined): Run {
   if (options !== undefined) checkOptions(plan.title, options);
-  return startRun(plan, plan.begin(input), options);
+  const start = plan.begin(input);
+  return options?.store === undefined ? startRun(plan, start, options) : startStored(plan, start, options, options.store);
 }
 
 export function checkOptions(title: string, options: unknown): void {
@@ -34,9 +38,10 @@ export function checkOptions(title: string, options: unknown): void {
     throw new DefinitionError(`${title}: ${why}`);
   };
   if (!isPlainObject(options)) return refuse(`the options of a run are an object, not ${describe(options)}.`);
-  const { runId, signal, session, clock, streamRetention, overflow, ...unknown } = options;
+  const { runId, signal, session, clock, streamRetention, overflow, store, checkpoint, durability, ...unknown } = options;
   const extra = Object.keys(unknown)[0];
-  if (extra !== undefined) refuse(`a run has no option "${extra}". Known: runId, signal, session, clock, streamRetention, overflow.`);
+  if (extra !== undefined)
+    refuse(`a run has no option "${extra}". Known: runId, signal, session, clock, streamRetention, overflow, store, checkpoint, durability.`);
   if (runId !== undefined && (typeof runId !== "string" || runId === "" || !isWellFormed(runId)))
     refuse(`"runId" is a non-empty string of well-formed Unicode, not ${describe(runId)}.`);
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse(`"signal" is an AbortSignal, not ${describe(signal)}.`);
@@ -44,16 +49,12 @@ export function checkOptions(title: string, options: unknown): void {
     refuse(`"clock" has the functions now() and after(ms, callback); ${describe(clock)} has not.`);
   if (session !== undefined && !isPlainObject(session)) refuse(`"session" is an object with the session's first values by key, not ${describe(session)}.`);
   checkStreamOptions(streamRetention, overflow, refuse);
+  checkStoreOptions({ store, checkpoint, durability }, refuse);
 }
 
 function startRun(plan: Plan, start: Event, options: RunOptions | undefined): Run {
-  const run = new Run(plan, options?.runId, options?.clock === undefined ? undefined : timersOf(options.clock));
-  if (options !== undefined) useStreamOptions(run, options);
-  if (options?.session !== undefined) for (const [key, value] of Object.entries(options.session)) sessionOf(run).set(key, value);
-  attach(run, options?.signal);
+  const run = newRun(plan, options);
   if (run.cancelling) return run;
-  if (plan.memory.verify) memoryOf(run);
-  use(plan.binding);
   if (plan.timeout !== undefined) {
     limitRun(run);
     run.limit?.start();
@@ -63,6 +64,26 @@ function startRun(plan: Plan, start: Event, options: RunOptions | undefined): Ru
   exchange(run);
   if (!run.over && run.handle === NONE) run.handle = handle();
   fromHost(run);
+  return run;
+}
+
+/** A run that begins when its store has it. */
+function startStored(plan: Plan, start: Event, options: RunOptions, store: CheckpointStore): Run {
+  const run = newRun(plan, options);
+  if (run.cancelling) return run;
+  keepIn(run, store, policyOf(options));
+  startPaused(run, start);
+  run.checkpoints!.creating = create(run, store);
+  return run;
+}
+
+function newRun(plan: Plan, options: RunOptions | undefined): Run {
+  const run = new Run(plan, options?.runId, options?.clock === undefined ? undefined : timersOf(options.clock));
+  if (options !== undefined) useStreamOptions(run, options);
+  if (options?.session !== undefined) for (const [key, value] of Object.entries(options.session)) sessionOf(run).set(key, value);
+  attach(run, options?.signal);
+  if (plan.memory.verify) memoryOf(run);
+  use(plan.binding);
   return run;
 }
 

@@ -142,6 +142,7 @@ export function exchange(run: Run): void {
     return refresh();
   }
   run.more = view[2] !== 0;
+  const commit = view[3]!;
   for (let at = FIRST, end = FIRST + FRAME * count; at < end; at += FRAME) {
     const tag = view[at]!;
     if (tag === CMD_RELEASE) run.release(view[at + 1]!);
@@ -158,6 +159,7 @@ export function exchange(run: Run): void {
       run.push(-tag, view[at + 1]!, undefined, run);
     } else rare(run, tag, view[at + 1]!, view[at + 2]!, view[at + 3]!);
   }
+  if (run.checkpoints !== undefined) run.checkpoints.exchanged(commit);
 }
 
 /** What is known of a run that waits or is paused: nothing else would tell it that its core trapped, or free it. */

@@ -20,7 +20,7 @@ export async function cancelByHandler(run: Run, reason: unknown, options: unknow
   return cancelRun(run, reason, grace);
 }
 
-function dropWork(run: Run): void {
+export function dropWork(run: Run): void {
   run.clear();
   if (run.handle < 0) return;
   frame(IN_CANCEL, 0, 0, 0);

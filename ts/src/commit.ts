@@ -72,6 +72,7 @@ function commitBatch(
         state!.apply(changes, batch);
         for (const one of replaced) remove(one, attempt.runId);
       } else state!.apply(changes, batch);
+      run.checkpoints?.stateChanged(attempt.flow as Flow, changes);
     }
   }
   if (id !== undefined && dropped && attempt.invocation >= 0) return undefined;

@@ -236,6 +236,30 @@ export class FieldStoreError extends BlazenError {
   }
 }
 
+/** A store failed, or has what it should not have; `cause` is what it threw (12.4). Code `STORE`. */
+export class StoreError extends BlazenError {
+  override readonly code: string = "STORE";
+  static {
+    this.prototype.name = "StoreError";
+  }
+}
+
+/** The run is another owner's: what was done since its last commit does not count, and the run is none the worse (12.3). Code `FENCED`. */
+export class FencedError extends StoreError {
+  override readonly code: string = "FENCED";
+  static {
+    this.prototype.name = "FencedError";
+  }
+}
+
+/** The store has a run with this id, which is not over: attach to it, or recover it (12.3). Code `RUN_EXISTS`. */
+export class RunExistsError extends BlazenError {
+  override readonly code = "RUN_EXISTS";
+  static {
+    this.prototype.name = "RunExistsError";
+  }
+}
+
 /** A fault of the engine itself: please report it. The run is over, the process is not. Code `INTERNAL`. */
 export class InternalError extends BlazenError {
   override readonly code = "INTERNAL";

@@ -11,6 +11,7 @@ import { respond } from "./respond";
 import type { Run, RunStatus } from "./run";
 import { sendFromOutside } from "./send";
 import type { Snapshot } from "./snapshot";
+import type { CheckpointStore } from "./store";
 import type { Overflow } from "./stream";
 
 export interface RunOptions {
@@ -29,6 +30,12 @@ export interface RunOptions {
    * "drop-oldest": the reader loses it, and `dropped` tells; "error": the reader ends with a StreamOverflowError.
    */
   overflow?: Overflow;
+  /** Where the run is kept, so that it goes on whatever becomes of the process (12). */
+  store?: CheckpointStore;
+  /** "step" (default): each commit is stored; `every` n-th, or at most every `ms` ms: only with durability "relaxed" (12.2). */
+  checkpoint?: "step" | { every: number } | { ms: number };
+  /** "strict" (default): nothing goes on from a commit that is not on disk. "relaxed": the run is a bounded distance ahead of its store (12.1). */
+  durability?: "strict" | "relaxed";
 }
 
 export let runOf: (handler: unknown) => Run | undefined;

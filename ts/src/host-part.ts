@@ -16,8 +16,12 @@ export interface HostPart {
     readonly bytes: readonly (readonly [string, readonly number[]])[];
     /** A member that a test leaves out. */
     readonly omit: string;
+    /** Deltas are to follow. */
+    readonly base?: true;
   };
   readonly blob: Uint8Array<ArrayBuffer>;
+  /** How many answers of requests are among the entries. */
+  readonly answers: number;
 }
 
 /** Entries of a snapshot, and the bytes in them one after the other. */

@@ -12,10 +12,12 @@ export {
   type CancelReport,
   DefinitionError,
   EventValidationError,
+  FencedError,
   FieldStoreError,
   InternalError,
   InvalidResponseError,
   LoopLimitError,
+  RunExistsError,
   RunOverError,
   SessionPauseError,
   SessionValueError,
@@ -23,6 +25,7 @@ export {
   StalledError,
   StepError,
   StepReturnError,
+  StoreError,
   StreamOverflowError,
   TimeoutError,
   UnhandledEventError,
@@ -34,12 +37,14 @@ export type { EventStream } from "./event-stream";
 export { CallbackFieldStore, type FieldStore } from "./field-store";
 export { Handler, type RunOptions } from "./handler";
 export type { SessionPausePolicy, SnapshotContent } from "./memory";
+export { MemoryStore } from "./memory-store";
 export type { Lifecycle, Observation } from "./observe";
 export type { WorkflowOptions } from "./options";
 export type { PauseOptions } from "./pause";
 export { Pipeline } from "./pipeline";
 export type { Join, StageOptions } from "./pipeline-types";
 export type { Progress } from "./progress";
+export type { Worker, WorkerOptions } from "./recover";
 export type { PendingInput, RequestOptions } from "./requests";
 export { type Resource, resource } from "./resource";
 export type { RetryPolicy } from "./retry";
@@ -49,6 +54,7 @@ export { Snapshot } from "./snapshot";
 export { toSSE } from "./sse";
 export type { StateMap } from "./state";
 export type { Received, StepOptions, StepResult } from "./step";
+export type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunHead, RunInfo, StoredRun } from "./store";
 export type { StreamItem } from "./stream";
 export { type Runnable, subworkflow } from "./subworkflow";
 export { Workflow } from "./workflow";

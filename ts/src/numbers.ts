@@ -1,6 +1,8 @@
 /** Small integers for what the core knows only by number, each value's for the run's life. */
 export class Numbers<K> {
   readonly #numbers = new Map<K, number>();
+  /** By number, once that was asked for. */
+  #values: K[] | undefined = undefined;
   #next = 0;
 
   of(value: K): number {
@@ -8,8 +10,16 @@ export class Numbers<K> {
     if (number === undefined) {
       number = this.#next++;
       this.#numbers.set(value, number);
+      if (this.#values !== undefined) this.#values[number] = value;
     }
     return number;
+  }
+  value(number: number): K {
+    if (this.#values === undefined) {
+      this.#values = [];
+      for (const [value, of] of this.#numbers) this.#values[of] = value;
+    }
+    return this.#values[number]!;
   }
   has(value: K): boolean {
     return this.#numbers.has(value);

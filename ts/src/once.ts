@@ -1,5 +1,6 @@
 import type { Attempt } from "./attempt";
 import { decode, type Encoded, encode, type Types } from "./codec";
+import type { Flow } from "./flow";
 import type { RunMemory } from "./memory";
 import { fieldPath } from "./path";
 import { placed } from "./place";
@@ -36,6 +37,9 @@ async function record(results: Map<string, Encoded | Promise<Encoded>>, attempt:
     const given = await effect();
     const result = placed(attempt, () => encode(given, fieldPath("once", key), types));
     results.set(key, result);
+    const flow = attempt.flow as Flow;
+    // The step goes on when nothing makes the effect happen again.
+    await flow.run.checkpoints?.onceRecorded(flow, attempt.seq, key, result);
     return result;
   } catch (error) {
     results.delete(key);
@@ -44,6 +48,6 @@ async function record(results: Map<string, Encoded | Promise<Encoded>>, attempt:
 }
 
 /** The invocation has settled for good: nobody asks for its results any more. */
-export function forgetOnce(memory: RunMemory, seq: number): void {
-  memory.once?.delete(seq);
+export function forgetOnce(flow: Flow, seq: number): void {
+  if (flow.memory?.once?.delete(seq) === true) flow.run.checkpoints?.onceForgotten(flow, seq);
 }

@@ -20,6 +20,7 @@ export interface Output {
 export function outputOf(flow: Flow, event: Event): Output {
   const { plan, run } = flow;
   if (development) Object.freeze(event);
+  if (run.checkpoints !== undefined) run.checkpoints.emitted(flow, event);
   const type = typeIdOf(plan, event);
   const keys = plan.keyed[type]?.map(({ step, by }) => {
     const outcome = joinKey(plan.steps[step]!.name, by, event);

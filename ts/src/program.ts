@@ -3,8 +3,10 @@ import { DefinitionError } from "./errors";
 import { Handler, type RunOptions } from "./handler";
 import { type ProgramOptions, programOptions, type WorkflowOptions } from "./options";
 import { compile, type Plan, type WorkflowDefinition } from "./plan";
+import { checkWorkerOptions, enqueueRun, recoverRuns, Worker, type WorkerOptions } from "./recover";
 import { resumeRun } from "./resume";
 import type { Snapshot } from "./snapshot";
+import type { CheckpointStore } from "./store";
 import { describe } from "./values";
 
 /** Whether something is a workflow or pipeline. */
@@ -75,6 +77,46 @@ export abstract class Program<Input = unknown, Result = unknown> {
     const plan = this.#compiled();
     checkOptions(plan.title, options);
     return new Handler(resumeRun(plan, snapshot, options));
+  }
+
+  /**
+   * Goes on with runs of a store that no process goes on with, each under its own id (12.3).
+   *
+   * @param options `concurrency`: so many at most; default: all. `leaseMs`, `session`, `durability`
+   * @throws (as a rejection) DefinitionError for bad options, StoreError; SnapshotError for runs that do not fit this workflow, if there is no other
+   * @example
+   * for (const handler of await workflow.recover(store)) console.log(handler.runId, await handler.result());
+   */
+  async recover(store: CheckpointStore, options: WorkerOptions = {}): Promise<Handler<Result>[]> {
+    const plan = this.#compiled();
+    checkWorkerOptions(`${plan.title}, recover`, options);
+    const runs = await recoverRuns(plan, store, options, options.concurrency ?? Number.MAX_SAFE_INTEGER);
+    return runs.map((run) => new Handler<Result>(run));
+  }
+
+  /**
+   * Puts a run into a store, for any worker; gives its id (12.3).
+   *
+   * @throws (as a rejection) RunExistsError, EventValidationError, UnserializableError, StoreError
+   * @example
+   * const runId = await workflow.enqueue(store, { name: "Ada" });
+   */
+  async enqueue(store: CheckpointStore, input: Input, options: { runId?: string } = {}): Promise<string> {
+    return enqueueRun(this.#compiled(), store, input, options.runId);
+  }
+
+  /**
+   * Goes on with a store's runs of this workflow, those that were enqueued and those whose process is gone, until it is stopped (12.3).
+   *
+   * @param options `concurrency`: runs at a time, default 10; `leaseMs`, `session`, `signal`, `durability`
+   * @throws DefinitionError for bad options
+   * @example
+   * await using worker = workflow.worker(store, { concurrency: 4 });
+   */
+  worker(store: CheckpointStore, options: WorkerOptions = {}): Worker {
+    const plan = this.#compiled();
+    checkWorkerOptions(`${plan.title}, worker`, options);
+    return new Worker(plan, store, options);
   }
 
   #compiled(): Plan {

@@ -58,6 +58,7 @@ function record(run: Run, pending: Pending, response: unknown, answer: Event): v
   const kept = given(run, response);
   const output = outputOf(pending.flow, answer);
   run.requests!.answered(event.id, kept);
+  run.checkpoints?.answered(event.id, kept.digest);
   writeKeys(run, output);
   frame(IN_RESPOND, number, output.type, run.put(answer, pending.flow));
   exchange(run);

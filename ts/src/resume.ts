@@ -32,9 +32,10 @@ import { writeNow } from "./waits";
 /**
  * A run that goes on from a snapshot, after the caller has had a chance to say something to it.
  *
+ * @param keep where it is kept from here on
  * @throws SnapshotError for what is damaged, newer, of another workflow, or does not fit this one: nothing of it is left
  */
-export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, options: RunOptions): Run {
+export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, options: RunOptions, keep?: (run: Run) => void): Run {
   use(plan.binding);
   let bytes = bytesOf(source);
   let stored = read(plan, bytes);
@@ -60,6 +61,8 @@ export function resumeRun(plan: Plan, source: Snapshot | string | Uint8Array, op
   run.handle = handle;
   run.begun = false;
   run.dropped = stored.header.droppedSession;
+  keep?.(run);
+  run.checkpoints?.frameDurable();
   // Whatever is said to it first: nothing is routed before `begin`.
   frame(IN_PAUSE, 1, 0, 0);
   exchange(run);

@@ -1,5 +1,6 @@
 import type { Attempt } from "./attempt";
 import { type Tracked, untrack } from "./buffer";
+import type { Checkpoints } from "./checkpoints";
 import { abandonAttempts, endNested, tellEnded } from "./child-end";
 import { randomId } from "./environment";
 import { CancelledError, type CancelReport, StepError } from "./errors";
@@ -71,6 +72,8 @@ export class Run extends Flow {
   parked: Map<number, Attempt> | undefined = undefined;
   requests: Requests | undefined = undefined;
   observers: Observers | undefined = undefined;
+  /** Of a run with a store. */
+  checkpoints: Checkpoints | undefined = undefined;
   /** Called when the run ends, whatever the end. */
   onEnd: (() => void) | undefined = undefined;
   /** Its child runs, once there were any. */
@@ -278,14 +281,14 @@ export class Run extends Flow {
   complete(stop: StopEvent): void {
     const opened = this.#opened();
     this.#end({ status: "completed", stop }, undefined);
-    if (opened !== undefined) void this.#close(opened);
+    if (opened !== undefined || this.checkpoints !== undefined) void this.#close(opened ?? []);
     else this.#tell();
   }
   fail(error: unknown): void {
     if (this.over) return;
     const opened = this.#opened();
     this.#end({ status: "failed", error }, error);
-    if (opened !== undefined) void this.#close(opened);
+    if (opened !== undefined || this.checkpoints !== undefined) void this.#close(opened ?? []);
     else this.#tell();
   }
   /** Tells the outcome to the readers of the stream, and to whoever awaits the result. */
@@ -325,7 +328,8 @@ export class Run extends Flow {
         else void Promise.reject(error);
       },
     );
-    return (until === undefined ? closed : within(closed, this.timers, until)).then(() => {
+    return (until === undefined ? closed : within(closed, this.timers, until)).then(async () => {
+      if (this.checkpoints !== undefined) this.#outcome = await this.checkpoints.end(this.#outcome!);
       this.#closing = false;
       this.#tell();
     });
@@ -361,7 +365,7 @@ export class Run extends Flow {
       const error = new CancelledError(`${this.plan.title}: the run was cancelled.`, report, { cause: reason, runId: this.runId });
       const opened = this.#opened();
       this.#end({ status: "cancelled", error }, error);
-      if (opened !== undefined) return this.#close(opened, until).then(() => report);
+      if (opened !== undefined || this.checkpoints !== undefined) return this.#close(opened ?? [], until).then(() => report);
       this.#tell();
       return report;
     };

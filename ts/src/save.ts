@@ -19,11 +19,18 @@ import { positionOf } from "./stream";
  * @throws UnserializableError for an event that cannot be stored, SessionPauseError, RunOverError when the core has ended it
  */
 export function takeSnapshot(run: Run): Snapshot {
+  return fetched(run, () => {
+    if (run.over || run.handle === GONE) throw runOver(run, "stored");
+    return snapshotOf(save(run, hostPart(run)));
+  });
+}
+
+/** Stores a run of which the host knows all commands. */
+export function fetched<T>(run: Run, store: () => T): T {
   const stopped = run.more;
   if (stopped) fetchCommands(run);
   try {
-    if (run.over || run.handle === GONE) throw runOver(run, "stored");
-    return snapshotOf(save(run, hostPart(run)));
+    return store();
   } finally {
     if (stopped && run.pause === undefined) {
       frame(IN_PAUSE, 0, 0, 0);
@@ -53,12 +60,17 @@ const CHUNK = 1000;
 export interface Making {
   /** What cannot be stored is left out, or stands as its slot: nobody gets this snapshot. */
   readonly lenient?: boolean;
+  /** Of a checkpoint, which has of the session what has codecs (12.2). */
+  readonly checkpoint?: boolean;
+  /** Deltas are to follow. */
+  readonly base?: boolean;
   /** A member that a test leaves out. */
   readonly omit?: string;
 }
 
 /** @throws UnserializableError, SessionPauseError */
-export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}): HostPart {
+export function hostPart(run: Run, making: Making = {}): HostPart {
+  const { lenient = false, base = false, omit = "" } = making;
   const entries = new Entries();
   const slots: number[] = [];
   const types: string[] = [];
@@ -87,22 +99,20 @@ export function hostPart(run: Run, { lenient = false, omit = "" }: Making = {}):
   if (position > 0) entries.list.push(["stream", position]);
   // Before it has begun, the run is what its snapshot says.
   const dropped = run.begun ? [] : [...(run.dropped ?? [])];
-  saveFlow(run, "", entries, dropped, lenient);
-  for (const child of run.children ?? []) saveChild(child, entries, dropped, lenient);
+  saveFlow(run, "", entries, dropped, making);
+  for (const child of run.children ?? []) saveChild(child, entries, dropped, making);
   const { list, bytes } = entries;
-  return {
-    document: { runId: run.runId, droppedSession: dropped, unbegun: run.uncalled(), slots, types, payloads, written, entries: list, bytes, omit },
-    blob: entries.blob(),
-  };
+  const document = { runId: run.runId, droppedSession: dropped, unbegun: run.uncalled(), slots, types, payloads, written, entries: list, bytes, omit };
+  return { document: base ? { ...document, base } : document, blob: entries.blob(), answers };
 }
 
 /** What a child run has of its own; of one that is over how it has ended, until the step that waits for it goes on. */
-function saveChild(child: ChildRun, entries: Entries, dropped: string[], lenient: boolean): void {
+export function saveChild(child: ChildRun, entries: Entries, dropped: string[], making: Making): void {
   const prefix = `child/${child.number}/`;
   const { outcome } = child;
   const { name } = child.branch;
   entries.list.push([`${prefix}run`, { id: child.id, ...(name === undefined ? {} : { branch: name }) }]);
-  if (outcome === undefined) return saveFlow(child, prefix, entries, dropped, lenient);
+  if (outcome === undefined) return saveFlow(child, prefix, entries, dropped, making);
   entries.list.push([`${prefix}ended`, outcome.status]);
   if (outcome.status === "cancelled") return;
   const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
@@ -110,34 +120,40 @@ function saveChild(child: ChildRun, entries: Entries, dropped: string[], lenient
   try {
     entries.add(`${prefix}outcome`, encode(value, `results[${child.path.join("/")}]`, types));
   } catch (error) {
-    if (!lenient) throw error;
+    if (!making.lenient) throw error;
     entries.list.push([`${prefix}outcome`, null]);
   }
 }
 
 /** State, session, results of `once`, ids and times of a run or child run. */
-function saveFlow(flow: Flow, prefix: string, entries: Entries, dropped: string[], lenient: boolean): void {
+function saveFlow(flow: Flow, prefix: string, entries: Entries, dropped: string[], making: Making): void {
+  const { lenient = false } = making;
   const { memory } = flow;
-  const add = (key: string, tree: unknown) => entries.list.push([prefix + key, tree]);
-  for (const [id, number] of flow.ids ?? []) add(`sent/${number}`, id);
-  const time = elapsed(flow);
-  if (time > 0) add("elapsed", time);
-  if (flow.stage !== undefined) add("progress", { stage: flow.stage.stage, ended: flow.stage.ended });
+  for (const [id, number] of flow.ids ?? []) entries.list.push([`${prefix}sent/${number}`, id]);
+  for (const [key, tree] of smallEntries(flow)) entries.list.push([prefix + key, tree]);
   for (const [key, value] of memory?.state ?? flow.memoryOptions.initial) {
     for (const [suffix, entry] of storedEntries(value)) entries.add(`${prefix}state/${encodeURIComponent(key)}${suffix}`, entry);
     if (!lenient) pin(value);
   }
-  const { pausePolicy } = memory ?? flow.memoryOptions;
-  if (pausePolicy !== "pickle_or_error") add("policy", pausePolicy);
   if (memory === undefined) return;
   const aborted = abortedOf(flow);
   for (const [seq, results] of memory.once ?? []) {
     if (aborted.has(seq)) continue;
     for (const [key, result] of results) if (!(result instanceof Promise)) entries.add(`${prefix}once/${seq}/${encodeURIComponent(key)}`, result);
   }
-  if (memory.commits > 0) add("commits", memory.commits);
   // What it shares is its parent's.
-  if (!(flow instanceof ChildRun && flow.branch.inherits)) storeSession(flow, entries, prefix, dropped, lenient);
+  if (!(flow instanceof ChildRun && flow.branch.inherits)) storeSession(flow, entries, prefix, dropped, making);
+}
+
+/** Times, progress and the like: what there is one of. */
+export function* smallEntries(flow: Flow): Generator<[string, unknown]> {
+  const { memory, stage } = flow;
+  const time = elapsed(flow);
+  if (time > 0) yield ["elapsed", time];
+  if (stage !== undefined) yield ["progress", { stage: stage.stage, ended: stage.ended }];
+  const { pausePolicy } = memory ?? flow.memoryOptions;
+  if (pausePolicy !== "pickle_or_error") yield ["policy", pausePolicy];
+  if (memory !== undefined && memory.commits > 0) yield ["commits", memory.commits];
 }
 
 /** Numbers of the invocations that no resume calls again: nobody asks for their results. */
@@ -156,8 +172,11 @@ function firstSlots(run: Run): Map<Event, number> {
   return firsts;
 }
 
-/** @param slot stands for an event that cannot be stored */
-function encodeEvent(flow: Flow, event: Event, slot?: number): Encoded {
+/**
+ * @param slot stands for an event that cannot be stored
+ * @throws UnserializableError
+ */
+export function encodeEvent(flow: Flow, event: Event, slot?: number): Encoded {
   try {
     return encodeFields(payloadOf(event), () => `events[${event.type}]`, flow.memoryOptions.types);
   } catch (error) {

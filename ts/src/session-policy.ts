@@ -4,14 +4,22 @@ import { SessionPauseError, UnserializableError } from "./errors";
 import type { Flow } from "./flow";
 import type { Entries } from "./host-part";
 import { fieldPath } from "./path";
+import type { Making } from "./save";
 
 /** What a snapshot keeps of the session, by the policy (7.4). */
-export function storeSession(flow: Flow, entries: Entries, prefix: string, dropped: string[], lenient: boolean): void {
+export function storeSession(flow: Flow, entries: Entries, prefix: string, dropped: string[], { lenient = false, checkpoint = false }: Making): void {
   const { memory } = flow;
   const session = memory?.session;
   if (memory === undefined || session === undefined || session.entries.size === 0) return;
   const { types } = memory.options;
   const keys = [...session.entries.keys()].sort();
+  if (checkpoint) {
+    for (const key of keys) {
+      const value = session.get(key);
+      if (types.lists(value)) entries.add(`${prefix}session/${encodeURIComponent(key)}`, encode(value, fieldPath("session", key), types));
+    }
+    return;
+  }
   if (memory.pausePolicy === "warn_drop") {
     if (lenient) return;
     const known = new Set(dropped);

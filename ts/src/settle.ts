@@ -47,7 +47,8 @@ export function settle(attempt: Attempt, value: unknown): void {
   if (invocation < 0) return attempt.own?.late?.();
   const flow = attempt.flow as Flow;
   const { run } = flow;
-  if (flow.memory !== undefined || run.pause !== undefined || attempt.own !== undefined || run.observers !== undefined) return settleSlowly(attempt, value);
+  if (flow.memory !== undefined || run.pause !== undefined || attempt.own !== undefined || run.observers !== undefined || run.checkpoints !== undefined)
+    return settleSlowly(attempt, value);
   if (value === null || value === undefined) {
     if (!finishAttempt(attempt)) return;
     frame(IN_SETTLE, invocation, OK, NONE);
@@ -70,7 +71,7 @@ function settleSlowly(attempt: Attempt, value: unknown): void {
   const pending = attempt.own?.pending ?? attempt.own?.writes?.over;
   if (pending !== undefined) return settleAfter(attempt, run, pending, value);
   const fan = Array.isArray(value);
-  if (fan && ofLastKind(step, value)) {
+  if (fan && run.checkpoints === undefined && ofLastKind(step, value)) {
     // Another attempt of the step may change what it emitted last before this one commits.
     const { lastType } = step;
     return commitSettle(attempt, run, () => settleFan(attempt, run, value, lastType));
@@ -129,7 +130,7 @@ function settleOutputs(attempt: Attempt, run: Run, outputs: readonly Output[], f
   const flow = attempt.flow as Flow;
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
-  if (flow.memory !== undefined) forgetOnce(flow.memory, attempt.seq);
+  forgetOnce(flow, attempt.seq);
   run.observers?.settled(attempt);
   if (fan) frame(IN_FAN, invocation, 0, 0);
   if (outputs[0] !== undefined) remember(flow, step, outputs[0]);
@@ -156,7 +157,7 @@ function settleFan(attempt: Attempt, run: Run, events: readonly Event[], type: n
   const flow = attempt.flow as Flow;
   if (!finishAttempt(attempt)) return;
   attempt.invocation = -1;
-  if (flow.memory !== undefined) forgetOnce(flow.memory, attempt.seq);
+  forgetOnce(flow, attempt.seq);
   run.observers?.settled(attempt);
   frame(IN_FAN, invocation, 0, 0);
   for (const event of events) {
@@ -214,7 +215,7 @@ export function settleFailed(attempt: Attempt, error: unknown, outcome: number):
   exchange(run);
   observers?.failed(attempt, verdict.error, run.delayed?.has(invocation) === true);
   // One that is tried again gets its results then.
-  if (flow.memory !== undefined && run.delayed?.has(invocation) !== true) forgetOnce(flow.memory, attempt.seq);
+  if (run.delayed?.has(invocation) !== true) forgetOnce(flow, attempt.seq);
 }
 
 /** What the step's `retryOn` says of an error; what it throws itself is no reason to try again. */

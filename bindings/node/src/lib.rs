@@ -43,6 +43,24 @@ pub fn save(run: i32, document: &[u8], blob: &[u8]) -> Option<Buffer> {
     caught(|core| core.save(run, document, blob)).flatten().map(Buffer::from)
 }
 
+/// What has changed in a run since its last checkpoint, for `delta`.
+#[napi]
+pub fn changed(run: i32) -> Option<String> {
+    caught(|core| core.changed(run)).flatten()
+}
+
+/// The changes of a run since its last base or delta.
+#[napi]
+pub fn delta(run: i32, document: &[u8], blob: &[u8]) -> Option<Buffer> {
+    caught(|core| core.delta(run, document, blob)).flatten().map(Buffer::from)
+}
+
+/// The snapshot that a base and the deltas after it make.
+#[napi]
+pub fn merge(parts: &[u8], lengths: &[u32]) -> Option<Buffer> {
+    caught(|core| core.merge(parts, lengths)).flatten().map(Buffer::from)
+}
+
 /// The binary form of a snapshot in any form.
 #[napi]
 pub fn parse(source: &[u8]) -> Option<Buffer> {

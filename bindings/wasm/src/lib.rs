@@ -32,6 +32,24 @@ pub fn save(run: i32, document: &[u8], blob: &[u8]) -> Option<Vec<u8>> {
     with(|instance| instance.core.save(run, document, blob))
 }
 
+/// What has changed in a run since its last checkpoint, for `delta`.
+#[wasm_bindgen]
+pub fn changed(run: i32) -> Option<String> {
+    with(|instance| instance.core.changed(run))
+}
+
+/// The changes of a run since its last base or delta.
+#[wasm_bindgen]
+pub fn delta(run: i32, document: &[u8], blob: &[u8]) -> Option<Vec<u8>> {
+    with(|instance| instance.core.delta(run, document, blob))
+}
+
+/// The snapshot that a base and the deltas after it make.
+#[wasm_bindgen]
+pub fn merge(parts: &[u8], lengths: &[u32]) -> Option<Vec<u8>> {
+    with(|instance| instance.core.merge(parts, lengths))
+}
+
 /// The binary form of a snapshot in any form.
 #[wasm_bindgen]
 pub fn parse(source: &[u8]) -> Option<Vec<u8>> {

@@ -255,6 +255,7 @@ impl Core {
             run.route(&mut output);
             run.set_alarm(&mut output);
         }
+        let commit = run.latest_commit();
         let count = output.count() as i32;
         let more = output.spilled() || (run.more && !run.over);
         run.spill = spill;
@@ -265,6 +266,7 @@ impl Core {
         if closed || (run.over && !more) {
             self.free(handle);
         }
+        buffer[3] = commit;
         Ok((count, more && !closed))
     }
 

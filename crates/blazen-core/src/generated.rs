@@ -65,6 +65,9 @@ pub const ERR_UNSERIALIZABLE: i32 = 301;
 pub const ERR_SESSION_VALUE: i32 = 400;
 pub const ERR_SESSION_PAUSE: i32 = 401;
 pub const ERR_FIELD_STORE: i32 = 402;
+pub const ERR_STORE: i32 = 500;
+pub const ERR_FENCED: i32 = 501;
+pub const ERR_RUN_EXISTS: i32 = 502;
 pub const ERR_INTERNAL: i32 = 900;
 
 /// The stable code of an error number.
@@ -89,6 +92,9 @@ pub const fn code(number: i32) -> &'static str {
         ERR_SESSION_VALUE => "SESSION_VALUE",
         ERR_SESSION_PAUSE => "SESSION_PAUSE",
         ERR_FIELD_STORE => "FIELD_STORE",
+        ERR_STORE => "STORE",
+        ERR_FENCED => "FENCED",
+        ERR_RUN_EXISTS => "RUN_EXISTS",
         _ => "INTERNAL",
     }
 }

@@ -157,6 +157,12 @@ impl Run {
         Ok(())
     }
 
+    /// In a word of the header; what it cannot count no run reaches.
+    #[inline]
+    pub fn latest_commit(&self) -> i32 {
+        self.commit as i32
+    }
+
     /// It may wait for days: what is empty takes no memory meanwhile.
     fn rest(&mut self) {
         self.invocations.rest();

@@ -8,6 +8,9 @@ export interface Addon {
   dropPlan(plan: number): void;
   lastError(): string;
   save(run: number, document: Uint8Array, blob: Uint8Array): Uint8Array | null;
+  changed(run: number): string | null;
+  delta(run: number, document: Uint8Array, blob: Uint8Array): Uint8Array | null;
+  merge(parts: Uint8Array, lengths: Uint32Array): Uint8Array | null;
   parse(source: Uint8Array): Uint8Array | null;
   text(snapshot: Uint8Array): string | null;
   document(snapshot: Uint8Array): string | null;
@@ -28,6 +31,9 @@ export function nativeBinding(addon: Addon): Binding {
     drop: addon.dropPlan,
     lastError: addon.lastError,
     save: (run, document, blob) => addon.save(run, document, blob) ?? undefined,
+    changed: (run) => addon.changed(run) ?? undefined,
+    delta: (run, document, blob) => addon.delta(run, document, blob) ?? undefined,
+    merge: (parts, lengths) => addon.merge(parts, lengths) ?? undefined,
     parse: (source) => addon.parse(source) ?? undefined,
     text: (snapshot) => addon.text(snapshot) ?? undefined,
     document: (snapshot) => addon.document(snapshot) ?? undefined,

@@ -13,6 +13,12 @@ export interface Binding {
   lastError(): string;
   /** The snapshot of a run in its binary form, of which `document` is the host's part. Like the calls below undefined when `lastError` tells why not. */
   save(run: number, document: Uint8Array, blob: Uint8Array): Uint8Array | undefined;
+  /** JSON: what the host must give for the next delta of a run whose base was saved. */
+  changed(run: number): string | undefined;
+  /** What has changed in a run since its last base or delta; `document` is the host's part of it. */
+  delta(run: number, document: Uint8Array, blob: Uint8Array): Uint8Array | undefined;
+  /** The snapshot that a base and the deltas after it make, which stand in `parts` one after the other. */
+  merge(parts: Uint8Array, lengths: Uint32Array): Uint8Array | undefined;
   /** The binary form of a snapshot in any form. */
   parse(source: Uint8Array): Uint8Array | undefined;
   /** The text form. */

@@ -9,6 +9,9 @@ declare module "@blazen/wasm" {
     dropPlan(plan: number): void;
     lastError(): string;
     save(run: number, document: Uint8Array, blob: Uint8Array): Uint8Array | undefined;
+    changed(run: number): string | undefined;
+    delta(run: number, document: Uint8Array, blob: Uint8Array): Uint8Array | undefined;
+    merge(parts: Uint8Array, lengths: Uint32Array): Uint8Array | undefined;
     parse(source: Uint8Array): Uint8Array | undefined;
     text(snapshot: Uint8Array): string | undefined;
     document(snapshot: Uint8Array): string | undefined;

@@ -65,4 +65,7 @@ export const ERR_UNSERIALIZABLE = 301;
 export const ERR_SESSION_VALUE = 400;
 export const ERR_SESSION_PAUSE = 401;
 export const ERR_FIELD_STORE = 402;
+export const ERR_STORE = 500;
+export const ERR_FENCED = 501;
+export const ERR_RUN_EXISTS = 502;
 export const ERR_INTERNAL = 900;

@@ -196,15 +196,17 @@ impl Run {
         changes.sent.extend(self.flows[id].sent.iter().map(|sent| (id, sent)));
     }
 
-    /// What the host must give for the next checkpoint, in JSON: `{ commit, base?, slots, sent, keys }`.
+    /// What the host must give for the next checkpoint, in JSON: `{ commit, base?, slots, released, sent, keys }`.
     pub fn changed(&self) -> Option<String> {
         let changes = self.changes.as_ref()?;
         let slots: Vec<u32> = changes.slots.list().iter().filter(|slot| self.is_held(**slot)).copied().collect();
+        let gone = |slot: &&u32| changes.stored.contains(**slot) && !self.is_held(**slot);
+        let released: Vec<u32> = changes.slots.list().iter().filter(gone).copied().collect();
         let new = |key: &&u32| !changes.stored_keys.contains(**key) && self.is_used_key(**key as i32);
         let keys: Vec<u32> = changes.keys.list().iter().filter(new).copied().collect();
         let knows = |&&(flow, id): &&(FlowId, u32)| self.flows.get(flow).is_some_and(|flow| flow.sent.contains(id));
         let sent: Vec<(FlowId, u32)> = changes.sent.iter().filter(knows).copied().collect();
-        let mut text = format!("{{\"commit\":{},\"slots\":{slots:?},\"keys\":{keys:?}", self.commit);
+        let mut text = format!("{{\"commit\":{},\"slots\":{slots:?},\"released\":{released:?},\"keys\":{keys:?}", self.commit);
         let sent: Vec<String> = sent.iter().map(|(flow, id)| format!("[{flow},{id}]")).collect();
         text.push_str(&format!(",\"sent\":[{}]{}}}", sent.join(","), if changes.is_due() { ",\"base\":true" } else { "" }));
         Some(text)

@@ -89,6 +89,7 @@ impl Run {
             self.timers.add(until, Timer::Request(id));
         }
         self.begin_awaiting(by);
+        self.commit += 1;
         out.push(of(CMD_ASKED, self.running(by)?.flow), id as i32, by as i32, slot as i32);
         Ok(())
     }

@@ -38,6 +38,9 @@ impl Run {
                 if self.live > 0 || self.asked > 0 {
                     return self.wait_for_answers(out);
                 }
+                if self.commit > self.durable {
+                    return;
+                }
                 if !self.settle_quiet(out) {
                     return;
                 }

@@ -150,7 +150,8 @@ impl Run {
         }
         let now = self.timers.now();
         let waits = self.waits(id)?;
-        if waits.sleeps.len() == at as usize {
+        let new = waits.sleeps.len() == at as usize;
+        if new {
             waits.sleeps.push(until);
         }
         let Some(begun) = waits.sleeps.get_mut(at as usize) else {
@@ -162,6 +163,7 @@ impl Run {
         } else {
             let until = *begun;
             self.timers.add(until, Timer::Sleep(id, at));
+            self.commit += u64::from(new);
         }
         Ok(())
     }

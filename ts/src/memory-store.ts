@@ -1,0 +1,158 @@
+import type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunHead, RunInfo, StoredRun } from "./store";
+import { isOver } from "./store";
+
+interface Row {
+  readonly runId: string;
+  readonly workflow: string;
+  readonly version: number;
+  head: RunHead;
+  epoch: number;
+  sequence: number;
+  owner: string | undefined;
+  /** When the owner's lease is over, in ms since 1970. */
+  leaseEnd: number;
+  bytes: Uint8Array[];
+  inbox: Message[];
+}
+
+/**
+ * Keeps runs in this process' memory: bytes alone, as a store on a disk would. For tests, and for programs that want runs to leave memory's
+ * objects but not the process.
+ *
+ * @example
+ * const store = new MemoryStore();
+ * await workflow.run(input, { store });
+ */
+export class MemoryStore implements CheckpointStore {
+  readonly #rows = new Map<string, Row>();
+
+  /** @param now the time in ms since 1970; for tests */
+  constructor(private readonly now: () => number = Date.now) {}
+
+  async create({ runId, workflow, version, head, base, owner }: NewRun): Promise<boolean> {
+    if (this.#rows.has(runId)) return false;
+    const leaseEnd = owner === undefined ? 0 : this.now() + owner.leaseMs;
+    this.#rows.set(runId, {
+      runId,
+      workflow,
+      version,
+      head: { ...head },
+      epoch: 1,
+      sequence: 0,
+      owner: owner?.name,
+      leaseEnd,
+      bytes: [base.slice()],
+      inbox: [],
+    });
+    return true;
+  }
+
+  async claim({ workflow, owner, leaseMs, limit, runId }: Claim): Promise<StoredRun[]> {
+    const now = this.now();
+    const claimed: StoredRun[] = [];
+    const rows = runId === undefined ? this.#rows.values() : [this.#rows.get(runId)];
+    for (const row of rows) {
+      if (claimed.length === limit) break;
+      if (row === undefined || row.workflow !== workflow || isOver(row.head)) continue;
+      if (row.owner !== undefined && row.leaseEnd > now) continue;
+      if (runId === undefined && !isDue(row, now)) continue;
+      row.epoch++;
+      row.owner = owner;
+      row.leaseEnd = now + leaseMs;
+      claimed.push(stored(row));
+    }
+    return claimed;
+  }
+
+  async append(commits: readonly Commit[]): Promise<CommitResult[]> {
+    return commits.map(({ runId, epoch, sequence, kind, bytes, head }) => {
+      const row = this.#rows.get(runId);
+      if (row === undefined) return "unknown";
+      if (row.epoch !== epoch || row.sequence !== sequence - 1) return "fenced";
+      row.sequence = sequence;
+      row.inbox.splice(0, head.inbox - row.head.inbox);
+      row.head = { ...head };
+      if (kind === "base") row.bytes = [bytes.slice()];
+      else if (kind === "delta") row.bytes.push(bytes.slice());
+      if (isOver(head)) {
+        row.bytes = [];
+        row.inbox = [];
+        row.owner = undefined;
+      }
+      return "stored";
+    });
+  }
+
+  async renew(runs: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<boolean[]> {
+    return runs.map((run) => {
+      const row = this.#owned(run);
+      if (row !== undefined) row.leaseEnd = this.now() + leaseMs;
+      return row !== undefined;
+    });
+  }
+
+  async release(runs: readonly { runId: string; epoch: number }[]): Promise<void> {
+    for (const run of runs) {
+      const row = this.#owned(run);
+      if (row !== undefined) row.owner = undefined;
+    }
+  }
+
+  async push(runId: string, message: Message): Promise<"stored" | "known" | "over" | "unknown"> {
+    const row = this.#rows.get(runId);
+    if (row === undefined) return "unknown";
+    if (isOver(row.head)) return "over";
+    if (row.inbox.some(({ id }) => id === message.id)) return "known";
+    row.inbox.push({ ...message });
+    return "stored";
+  }
+
+  async read(runId: string): Promise<StoredRun | undefined> {
+    const row = this.#rows.get(runId);
+    return row === undefined ? undefined : stored(row);
+  }
+
+  async messages(runId: string): Promise<readonly Message[]> {
+    return this.#rows.get(runId)?.inbox.slice() ?? [];
+  }
+
+  async *list({ status, workflow }: RunFilter = {}): AsyncGenerator<RunInfo> {
+    const ids = [...this.#rows.keys()].sort();
+    for (const id of ids) {
+      const row = this.#rows.get(id);
+      if (row === undefined || (status !== undefined && row.head.status !== status) || (workflow !== undefined && row.workflow !== workflow)) continue;
+      yield info(row);
+    }
+  }
+
+  async delete(runId: string): Promise<boolean> {
+    const row = this.#rows.get(runId);
+    return row !== undefined && isOver(row.head) && this.#rows.delete(runId);
+  }
+
+  async close(): Promise<void> {}
+
+  #owned({ runId, epoch }: { runId: string; epoch: number }): Row | undefined {
+    const row = this.#rows.get(runId);
+    return row?.epoch === epoch && row.owner !== undefined ? row : undefined;
+  }
+}
+
+function isDue({ head, inbox }: Row, now: number): boolean {
+  if (inbox.length > 0 || (head.deadline !== undefined && head.deadline <= now)) return true;
+  return head.status === "queued" || head.status === "running";
+}
+
+function info({ runId, workflow, version, head }: Row): RunInfo {
+  return { ...head, runId, workflow, version };
+}
+
+function stored(row: Row): StoredRun {
+  return {
+    ...info(row),
+    epoch: row.epoch,
+    sequence: row.sequence,
+    bytes: row.bytes.map((bytes) => bytes.slice()),
+    messages: row.inbox.slice(),
+  };
+}

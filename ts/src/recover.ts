@@ -1,0 +1,159 @@
+import { close, use } from "./buffer";
+import { checkId } from "./commit";
+import { DefinitionError, RunExistsError, StoreError } from "./errors";
+import { message } from "./failure";
+import { keepIn, startPaused } from "./kept-run";
+import { leasesOf } from "./leases";
+import { mergedBytes } from "./merge";
+import type { Plan } from "./plan";
+import { resumeRun } from "./resume";
+import { Run } from "./run";
+import type { CheckpointStore, StoredRun } from "./store";
+import { policyOf } from "./store-options";
+import { describe, isPlainObject } from "./values";
+
+/** What `recover` and `worker` take. */
+export interface WorkerOptions {
+  /** Runs at a time, a whole number from 1. Default: of `recover` no limit, of `worker` 10. */
+  concurrency?: number;
+  /** Milliseconds after which others may claim a run whose owner is not heard of. Default: 30,000. */
+  leaseMs?: number;
+  /** Put into `ctx.session` of each run. */
+  session?: Record<string, unknown>;
+  /** Stops a worker when it is aborted. */
+  signal?: AbortSignal;
+  /** Default: "strict" (12.1). */
+  durability?: "strict" | "relaxed";
+}
+
+export function checkWorkerOptions(where: string, options: unknown): void {
+  const refuse = (why: string): never => {
+    throw new DefinitionError(`${where}: ${why}`);
+  };
+  if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
+  const { concurrency, leaseMs, session, signal, durability, ...unknown } = options;
+  const extra = Object.keys(unknown)[0];
+  if (extra !== undefined) refuse(`there is no option "${extra}". Known: concurrency, leaseMs, session, signal, durability.`);
+  if (concurrency !== undefined && !(Number.isInteger(concurrency) && (concurrency as number) >= 1))
+    refuse(`"concurrency" is a whole number from 1, not ${describe(concurrency)}.`);
+  if (leaseMs !== undefined && !(typeof leaseMs === "number" && leaseMs >= 100))
+    refuse(`"leaseMs" is a number of milliseconds from 100, not ${describe(leaseMs)}.`);
+  if (session !== undefined && !isPlainObject(session)) refuse(`"session" is an object with the session's first values by key, not ${describe(session)}.`);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) refuse(`"signal" is an AbortSignal, not ${describe(signal)}.`);
+  if (durability !== undefined && durability !== "strict" && durability !== "relaxed")
+    refuse(`"durability" is "strict" or "relaxed", not ${describe(durability)}.`);
+}
+
+/** Claims runs that nobody goes on with, up to so many, and goes on with them (12.3). @throws (as a rejection) StoreError, SnapshotError */
+export async function recoverRuns(plan: Plan, store: CheckpointStore, options: WorkerOptions, limit: number): Promise<Run[]> {
+  const leases = leasesOf(store);
+  if (options.leaseMs !== undefined) leases.leaseMs = options.leaseMs;
+  const claimed = await store.claim({ workflow: plan.name, owner: leases.owner, leaseMs: leases.leaseMs, limit });
+  const failures: unknown[] = [];
+  const runs = claimed.flatMap((stored) => {
+    try {
+      return [goOnWith(plan, store, stored, options)];
+    } catch (error) {
+      // It stays as it is, and is this owner's until the lease is over.
+      failures.push(error);
+      return [];
+    }
+  });
+  if (runs.length === 0 && failures.length > 0) throw failures[0];
+  return runs;
+}
+
+/** A run that was claimed goes on. @throws SnapshotError for one that is damaged, or does not fit this workflow */
+function goOnWith(plan: Plan, store: CheckpointStore, stored: StoredRun, options: WorkerOptions): Run {
+  use(plan.binding);
+  const bytes = merged(plan, stored);
+  const session = options.session === undefined ? {} : { session: options.session };
+  const run = resumeRun(plan, bytes, session, (run) => keepIn(run, store, policyOf(options), stored));
+  if (!run.over) leasesOf(store).add(run, stored.epoch);
+  return run;
+}
+
+function merged(plan: Plan, { runId, bytes }: StoredRun): Uint8Array {
+  const whole = bytes.length === 1 ? bytes[0] : mergedBytes(plan, bytes);
+  if (whole !== undefined) return whole;
+  throw new StoreError(`${plan.title}: the checkpoints of run ${runId} cannot be used: ${message(plan.binding.lastError())}.`, { runId });
+}
+
+/** Puts a run into a store that any worker may begin. @throws (as a rejection) RunExistsError, StoreError */
+export async function enqueueRun(plan: Plan, store: CheckpointStore, input: unknown, runId: string | undefined): Promise<string> {
+  checkId(runId, `${plan.title}, enqueue`);
+  const run = new Run(plan, runId);
+  const start = plan.begin(input);
+  use(plan.binding);
+  keepIn(run, store, policyOf({}));
+  startPaused(run, start);
+  const base = run.checkpoints!.first();
+  close(plan.binding, run.handle);
+  const head = { status: "queued" as const, requests: [], inbox: 0, stream: 0 };
+  const fresh = await store.create({ runId: run.runId, workflow: plan.name, version: plan.version, head, base });
+  if (!fresh) throw new RunExistsError(`${plan.title}: the store has a run ${run.runId} already. Choose another runId.`, { runId: run.runId });
+  return run.runId;
+}
+
+/** Goes on with a store's runs until it is stopped (12.3). */
+export class Worker implements AsyncDisposable {
+  readonly #running = new Set<Run>();
+  #stopped = false;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #claiming: Promise<void> | undefined = undefined;
+  /** Ms from one look for runs to the next. */
+  static readonly #PAUSE = 200;
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly store: CheckpointStore,
+    private readonly options: WorkerOptions,
+  ) {
+    options.signal?.addEventListener("abort", () => void this.stop(), { once: true });
+    if (options.signal?.aborted === true) this.#stopped = true;
+    else this.#look();
+  }
+
+  /** How many runs go on here. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Claims no further runs, and resolves when those that it has are over, or wait and are let go. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    await this.#claiming;
+    await Promise.all(Array.from(this.#running, (run) => run.checkpoints?.leave()));
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #look(): void {
+    if (this.#stopped || this.#claiming !== undefined) return;
+    this.#claiming = this.#claim().finally(() => {
+      this.#claiming = undefined;
+      if (!this.#stopped) this.#timer = setTimeout(() => this.#look(), Worker.#PAUSE);
+    });
+  }
+
+  async #claim(): Promise<void> {
+    const room = (this.options.concurrency ?? 10) - this.#running.size;
+    if (room <= 0) return;
+    let runs: Run[] = [];
+    try {
+      runs = await recoverRuns(this.plan, this.store, this.options, room);
+    } catch {
+      // A store that fails may be well at the next look; a run that does not fit stays for a version that it fits.
+    }
+    for (const run of runs) {
+      this.#running.add(run);
+      const over = () => {
+        this.#running.delete(run);
+        this.#look();
+      };
+      run.result().then(over, over);
+    }
+  }
+}
