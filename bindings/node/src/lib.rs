@@ -1,5 +1,7 @@
 //! The core as a Node-API addon: convert, call, convert. One core and one buffer for each thread that loads it.
 
+mod sqlite;
+
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;

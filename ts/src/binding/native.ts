@@ -1,4 +1,4 @@
-import type { Binding } from "./types";
+import type { Binding, SqliteRuns } from "./types";
 
 /** What the Node addon exports. */
 export interface Addon {
@@ -18,6 +18,7 @@ export interface Addon {
   restore(plan: number, snapshot: Uint8Array, children: Uint32Array): number;
   verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | null;
   digest(bytes: Uint8Array): string;
+  readonly SqliteRuns: new (path: string) => SqliteRuns;
 }
 
 export function nativeBinding(addon: Addon): Binding {
@@ -41,5 +42,6 @@ export function nativeBinding(addon: Addon): Binding {
     restore: addon.restore,
     verify: (plan, run, snapshot, unbegun) => addon.verify(plan, run, snapshot, unbegun) ?? undefined,
     digest: addon.digest,
+    openSqlite: (path) => new addon.SqliteRuns(path),
   };
 }

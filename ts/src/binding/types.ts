@@ -1,3 +1,9 @@
+/** Runs in a SQLite file: requests in JSON, with bytes beside it. */
+export interface SqliteRuns {
+  request(text: string, bytes: Uint8Array): Promise<{ readonly failure?: string | undefined; readonly text: string; readonly bytes: Uint8Array }>;
+  close(): void;
+}
+
 /** The core as a carrier offers it; docs/internal/boundary.md tells what goes through the buffer. */
 export interface Binding {
   readonly kind: "native" | "wasm";
@@ -31,6 +37,8 @@ export interface Binding {
   restore(plan: number, snapshot: Uint8Array, children: Uint32Array): number;
   /** The member of a run that its snapshot has lost; empty: none. */
   verify(plan: number, run: number, snapshot: Uint8Array, unbegun: Uint32Array): string | undefined;
+  /** Opens runs in a SQLite file, where the carrier can. */
+  readonly openSqlite?: (path: string) => SqliteRuns;
   /** A hash of bytes, the same everywhere. */
   digest(bytes: Uint8Array): string;
 }

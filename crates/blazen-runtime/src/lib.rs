@@ -1,0 +1,11 @@
+//! What a server needs beside the machine: runs in SQLite, written by a thread of their own.
+#![forbid(unsafe_code)]
+
+mod failure;
+mod request;
+mod schema;
+mod sqlite;
+mod store;
+
+pub use failure::Failure;
+pub use store::{Answer, Store};

@@ -1,0 +1,146 @@
+//! What a store is asked, and what it answers, in JSON; bytes go beside it, one piece after the other.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Request {
+    Create { run: NewRun },
+    Claim { claim: Claim },
+    Append { commits: Vec<Commit> },
+    Renew { runs: Vec<Owned>, lease_ms: f64 },
+    Release { runs: Vec<Owned> },
+    Push { run_id: String, message: Message },
+    Read { run_id: String },
+    Messages { run_id: String },
+    List { status: Option<Status>, workflow: Option<String>, after: Option<String>, limit: u32 },
+    Delete { run_id: String },
+}
+
+impl Request {
+    /// Whether it changes nothing.
+    pub fn reads(&self) -> bool {
+        matches!(self, Self::Read { .. } | Self::Messages { .. } | Self::List { .. })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Queued,
+    Running,
+    Waiting,
+    Paused,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+/// In the order of their numbers in the database.
+pub const STATUSES: [Status; 7] =
+    [Status::Queued, Status::Running, Status::Waiting, Status::Paused, Status::Completed, Status::Failed, Status::Cancelled];
+
+impl Status {
+    pub fn number(self) -> i64 {
+        self as i64
+    }
+
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Head {
+    pub status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<f64>,
+    pub requests: Vec<String>,
+    pub inbox: i64,
+    pub stream: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewRun {
+    pub run_id: String,
+    pub workflow: String,
+    pub version: i64,
+    pub head: Head,
+    pub owner: Option<Owner>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner {
+    pub name: String,
+    pub lease_ms: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    pub workflow: String,
+    pub owner: String,
+    pub lease_ms: f64,
+    pub limit: f64,
+    pub run_id: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Base,
+    Delta,
+    Head,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Commit {
+    pub run_id: String,
+    pub epoch: i64,
+    pub sequence: i64,
+    pub kind: Kind,
+    /// Of its bytes.
+    pub length: usize,
+    pub head: Head,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owned {
+    pub run_id: String,
+    pub epoch: i64,
+}
+
+#[derive(Deserialize, Serialize)]
+pub struct Message {
+    pub id: String,
+    pub body: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunInfo {
+    pub run_id: String,
+    pub workflow: String,
+    pub version: i64,
+    #[serde(flatten)]
+    pub head: Head,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredRun {
+    #[serde(flatten)]
+    pub info: RunInfo,
+    pub epoch: i64,
+    pub sequence: i64,
+    /// Of the base and each delta, which stand in the answer's bytes.
+    pub lengths: Vec<usize>,
+    pub messages: Vec<Message>,
+}

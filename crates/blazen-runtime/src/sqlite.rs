@@ -1,0 +1,250 @@
+//! What each request does to the database.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::request::*;
+
+const COLUMNS: &str = "id, run_id, workflow, version, epoch, sequence, status, deadline, requests, inbox, stream, outcome";
+
+/// A request's answer in JSON, and bytes that belong to it.
+pub type Answer = (Value, Vec<u8>);
+
+/// Does what is asked, within the transaction of the caller; `now` in ms since 1970.
+pub fn perform(connection: &Connection, request: &Request, blob: &[u8], now: i64) -> Result<Answer, Failure> {
+    match request {
+        Request::Create { run } => Ok((json!(create(connection, run, blob, now)?), Vec::new())),
+        Request::Claim { claim: wanted } => claim(connection, wanted, now),
+        Request::Append { commits } => append(connection, commits, blob),
+        Request::Renew { runs, lease_ms } => {
+            let mut statement =
+                connection.prepare_cached("UPDATE runs SET lease_end = ?3 WHERE run_id = ?1 AND epoch = ?2 AND owner IS NOT NULL")?;
+            let mut kept = Vec::with_capacity(runs.len());
+            for run in runs {
+                kept.push(statement.execute(params![run.run_id, run.epoch, now + *lease_ms as i64])? == 1);
+            }
+            Ok((json!(kept), Vec::new()))
+        }
+        Request::Release { runs } => {
+            let mut statement =
+                connection.prepare_cached("UPDATE runs SET owner = NULL, lease_end = 0 WHERE run_id = ?1 AND epoch = ?2")?;
+            for run in runs {
+                statement.execute(params![run.run_id, run.epoch])?;
+            }
+            Ok((Value::Null, Vec::new()))
+        }
+        Request::Push { run_id, message } => Ok((json!(push(connection, run_id, message)?), Vec::new())),
+        Request::Read { run_id } => {
+            let mut bytes = Vec::new();
+            let run = find(connection, run_id)?.map(|found| stored(connection, found, &mut bytes)).transpose()?;
+            Ok((json!(run), bytes))
+        }
+        Request::Messages { run_id } => match find(connection, run_id)? {
+            Some(found) => Ok((json!(messages(connection, &found)?), Vec::new())),
+            None => Ok((json!([]), Vec::new())),
+        },
+        Request::List { status, workflow, after, limit } => {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM runs WHERE run_id > ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR workflow = ?3) ORDER BY run_id LIMIT ?4"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(params![after.as_deref().unwrap_or(""), status.map(Status::number), workflow, limit], found)?;
+            let infos = rows.map(|row| Ok(row?.info)).collect::<Result<Vec<_>, Failure>>()?;
+            Ok((json!(infos), Vec::new()))
+        }
+        Request::Delete { run_id } => {
+            let deleted = connection.prepare_cached("DELETE FROM runs WHERE run_id = ?1 AND status >= 4")?.execute([run_id])?;
+            Ok((json!(deleted == 1), Vec::new()))
+        }
+    }
+}
+
+/// A row of `runs`.
+struct Found {
+    id: i64,
+    epoch: i64,
+    sequence: i64,
+    info: RunInfo,
+}
+
+fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
+    let status: usize = row.get::<_, i64>("status")?.try_into().unwrap_or(usize::MAX);
+    let requests: String = row.get("requests")?;
+    Ok(Found {
+        id: row.get("id")?,
+        epoch: row.get("epoch")?,
+        sequence: row.get("sequence")?,
+        info: RunInfo {
+            run_id: row.get("run_id")?,
+            workflow: row.get("workflow")?,
+            version: row.get("version")?,
+            head: Head {
+                status: STATUSES.get(status).copied().unwrap_or(Status::Failed),
+                deadline: row.get::<_, Option<i64>>("deadline")?.map(|deadline| deadline as f64),
+                requests: serde_json::from_str(&requests).unwrap_or_default(),
+                inbox: row.get("inbox")?,
+                stream: row.get("stream")?,
+                outcome: row.get("outcome")?,
+            },
+        },
+    })
+}
+
+fn find(connection: &Connection, run_id: &str) -> Result<Option<Found>, Failure> {
+    let sql = format!("SELECT {COLUMNS} FROM runs WHERE run_id = ?1");
+    Ok(connection.prepare_cached(&sql)?.query_row([run_id], found).optional()?)
+}
+
+fn create(connection: &Connection, run: &NewRun, base: &[u8], now: i64) -> Result<bool, Failure> {
+    let Head { status, deadline, requests, inbox, stream, outcome } = &run.head;
+    let lease_end = run.owner.as_ref().map_or(0, |owner| now + owner.lease_ms as i64);
+    let sql = "INSERT INTO runs (run_id, workflow, version, epoch, sequence, owner, lease_end, status, deadline, requests, inbox, stream, said, outcome)
+        VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11) ON CONFLICT (run_id) DO NOTHING";
+    let inserted = connection.prepare_cached(sql)?.execute(params![
+        run.run_id,
+        run.workflow,
+        run.version,
+        run.owner.as_ref().map(|owner| &owner.name),
+        lease_end,
+        status.number(),
+        deadline.map(|deadline| deadline as i64),
+        json!(requests).to_string(),
+        inbox,
+        stream,
+        outcome
+    ])?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    let id = connection.last_insert_rowid();
+    connection.prepare_cached("INSERT INTO pieces (run, sequence, bytes) VALUES (?1, 0, ?2)")?.execute(params![id, base])?;
+    Ok(true)
+}
+
+fn claim(connection: &Connection, claim: &Claim, now: i64) -> Result<Answer, Failure> {
+    let limit = claim.limit.min(f64::from(u32::MAX)) as i64;
+    let free = "(owner IS NULL OR lease_end <= ?2)";
+    let sql = match claim.run_id {
+        Some(_) => format!("SELECT {COLUMNS} FROM runs WHERE run_id = ?4 AND workflow = ?1 AND status < 4 AND {free} LIMIT ?3"),
+        // Each part has its own index.
+        None => format!(
+            "SELECT {COLUMNS} FROM (
+                SELECT * FROM (SELECT * FROM runs WHERE workflow = ?1 AND status < 2 AND lease_end <= ?2 LIMIT ?3)
+                UNION ALL SELECT * FROM (SELECT * FROM runs WHERE workflow = ?1 AND deadline <= ?2 AND deadline IS NOT NULL AND status IN (2, 3) AND said = 0 AND {free} LIMIT ?3)
+                UNION ALL SELECT * FROM (SELECT * FROM runs WHERE workflow = ?1 AND said > 0 AND status IN (2, 3) AND {free} LIMIT ?3)
+            ) WHERE ?4 IS NULL LIMIT ?3"
+        ),
+    };
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![claim.workflow, now, limit, claim.run_id], found)?.collect::<Result<Vec<_>, _>>()?;
+    let mut own = connection.prepare_cached("UPDATE runs SET epoch = epoch + 1, owner = ?2, lease_end = ?3 WHERE id = ?1")?;
+    let mut bytes = Vec::new();
+    let mut claimed = Vec::with_capacity(rows.len());
+    for mut found in rows {
+        own.execute(params![found.id, claim.owner, now + claim.lease_ms as i64])?;
+        found.epoch += 1;
+        claimed.push(stored(connection, found, &mut bytes)?);
+    }
+    Ok((json!(claimed), bytes))
+}
+
+fn append(connection: &Connection, commits: &[Commit], blob: &[u8]) -> Result<Answer, Failure> {
+    let mut find = connection.prepare_cached("SELECT id, epoch, sequence, inbox FROM runs WHERE run_id = ?1")?;
+    let mut rest = blob;
+    let mut results = Vec::with_capacity(commits.len());
+    for commit in commits {
+        let Some((bytes, after)) = rest.split_at_checked(commit.length) else {
+            return Err(Failure::new("request", "a commit has fewer bytes than it says"));
+        };
+        rest = after;
+        let row: Option<(i64, i64, i64, i64)> =
+            find.query_row([&commit.run_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
+        results.push(match row {
+            None => "unknown",
+            Some((_, epoch, sequence, _)) if epoch != commit.epoch || sequence + 1 != commit.sequence => "fenced",
+            Some((id, _, _, inbox)) => {
+                write(connection, id, commit, bytes, inbox)?;
+                "stored"
+            }
+        });
+    }
+    Ok((json!(results), Vec::new()))
+}
+
+fn write(connection: &Connection, id: i64, commit: &Commit, bytes: &[u8], inbox: i64) -> Result<(), Failure> {
+    let Head { status, deadline, requests, inbox: taken, stream, outcome } = &commit.head;
+    let over = status.is_over();
+    if commit.kind == Kind::Base || over {
+        connection.prepare_cached("DELETE FROM pieces WHERE run = ?1")?.execute([id])?;
+    }
+    if commit.kind != Kind::Head && !over {
+        let sql = "INSERT INTO pieces (run, sequence, bytes) VALUES (?1, ?2, ?3)";
+        connection.prepare_cached(sql)?.execute(params![id, commit.sequence, bytes])?;
+    }
+    let mut said = "said";
+    if over {
+        connection.prepare_cached("DELETE FROM messages WHERE run = ?1")?.execute([id])?;
+        said = "0";
+    } else if *taken > inbox {
+        let sql = "DELETE FROM messages WHERE run = ?1 AND number < ?2";
+        connection.prepare_cached(sql)?.execute(params![id, taken])?;
+        said = "(SELECT count(*) FROM messages WHERE run = ?1)";
+    }
+    let owner = if over { "NULL" } else { "owner" };
+    let sql = format!(
+        "UPDATE runs SET sequence = ?2, status = ?3, deadline = ?4, requests = ?5, inbox = ?6, stream = ?7, outcome = ?8, said = {said}, owner = {owner} WHERE id = ?1"
+    );
+    connection.prepare_cached(&sql)?.execute(params![
+        id,
+        commit.sequence,
+        status.number(),
+        deadline.map(|deadline| deadline as i64),
+        json!(requests).to_string(),
+        taken,
+        stream,
+        outcome
+    ])?;
+    Ok(())
+}
+
+fn push(connection: &Connection, run_id: &str, message: &Message) -> Result<&'static str, Failure> {
+    let Some(found) = find(connection, run_id)? else { return Ok("unknown") };
+    if found.info.head.status.is_over() {
+        return Ok("over");
+    }
+    let known = connection
+        .prepare_cached("SELECT 1 FROM messages WHERE run = ?1 AND id = ?2")?
+        .query_row(params![found.id, message.id], |_| Ok(()))
+        .optional()?;
+    if known.is_some() {
+        return Ok("known");
+    }
+    let sql = "INSERT INTO messages (run, number, id, body)
+        VALUES (?1, max(?2, (SELECT coalesce(max(number) + 1, 0) FROM messages WHERE run = ?1)), ?3, ?4)";
+    connection.prepare_cached(sql)?.execute(params![found.id, found.info.head.inbox, message.id, message.body])?;
+    connection.prepare_cached("UPDATE runs SET said = said + 1 WHERE id = ?1")?.execute([found.id])?;
+    Ok("stored")
+}
+
+fn messages(connection: &Connection, found: &Found) -> Result<Vec<Message>, Failure> {
+    let sql = "SELECT id, body FROM messages WHERE run = ?1 ORDER BY number";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([found.id], |row| Ok(Message { id: row.get(0)?, body: row.get(1)? }))?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?)
+}
+
+/// A run with its base and deltas, which are added to `bytes`.
+fn stored(connection: &Connection, found: Found, bytes: &mut Vec<u8>) -> Result<StoredRun, Failure> {
+    let mut statement = connection.prepare_cached("SELECT bytes FROM pieces WHERE run = ?1 ORDER BY sequence")?;
+    let mut lengths = Vec::new();
+    let mut rows = statement.query([found.id])?;
+    while let Some(row) = rows.next()? {
+        let piece = row.get_ref(0)?.as_blob().map_err(|_| Failure::new("corrupt", "a piece of a run is no blob"))?;
+        lengths.push(piece.len());
+        bytes.extend_from_slice(piece);
+    }
+    let messages = messages(connection, &found)?;
+    let Found { epoch, sequence, info, .. } = found;
+    Ok(StoredRun { info, epoch, sequence, lengths, messages })
+}
