@@ -100,6 +100,8 @@ export class Checkpoints {
     readonly epoch: number,
     /** Of the latest commit in the store; -1 before the run is there. */
     public sequence: number,
+    /** When that was: time does not run backwards from there (12.3). */
+    private at: number,
   ) {}
 
   /** After each exchange, of which this was the latest commit. Runs no user code. */
@@ -301,12 +303,14 @@ export class Checkpoints {
   #head(): RunHead {
     const { run } = this;
     const deadline = run.alarm?.at;
+    this.at = Math.max(this.at, run.timers.now());
     return {
       status: run.status,
       deadline: deadline === Number.POSITIVE_INFINITY ? undefined : deadline,
       requests: run.requests?.allPending().map(({ event }) => event.id) ?? [],
       inbox: this.taken,
       stream: positionOf(run),
+      at: this.at,
     };
   }
 

@@ -13,8 +13,8 @@ import { storedOutcome } from "./stored-outcome";
 import { writerOf } from "./writer";
 
 /** The run is kept in a store, of which it is the latest claim. */
-export function keepIn(run: Run, store: CheckpointStore, policy: CheckpointPolicy, from?: Pick<StoredRun, "epoch" | "sequence" | "inbox">): void {
-  run.checkpoints = new Checkpoints(run, writerOf(store), policy, from?.epoch ?? 1, from?.sequence ?? -1);
+export function keepIn(run: Run, store: CheckpointStore, policy: CheckpointPolicy, from?: StoredRun): void {
+  run.checkpoints = new Checkpoints(run, writerOf(store), policy, from?.epoch ?? 1, from?.sequence ?? -1, from?.at ?? 0);
   run.checkpoints.taken = from?.inbox ?? 0;
 }
 
@@ -36,7 +36,7 @@ export async function create(run: Run, store: CheckpointStore): Promise<void> {
   const leases = leasesOf(store);
   try {
     const base = checkpoints.first();
-    const head = { status: "running" as const, requests: [], inbox: 0, stream: 0 };
+    const head = { status: "running" as const, requests: [], inbox: 0, stream: 0, at: run.timers.now() };
     const owner = { name: leases.owner, leaseMs: leases.leaseMs };
     if (!(await store.create({ runId, workflow: plan.name, version: plan.version, head, base, owner }))) return await known(run, store);
   } catch (error) {

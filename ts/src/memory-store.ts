@@ -47,14 +47,14 @@ export class MemoryStore implements CheckpointStore {
     return true;
   }
 
-  async claim({ workflow, owner, leaseMs, limit, runId }: Claim): Promise<StoredRun[]> {
+  async claim({ workflow, owner, leaseMs, limit, runId, released }: Claim): Promise<StoredRun[]> {
     const now = this.now();
     const claimed: StoredRun[] = [];
     const rows = runId === undefined ? this.#rows.values() : [this.#rows.get(runId)];
     for (const row of rows) {
       if (claimed.length === limit) break;
       if (row === undefined || row.workflow !== workflow || isOver(row.head)) continue;
-      if (row.owner !== undefined && row.leaseEnd > now) continue;
+      if (row.leaseEnd > now || (released && row.owner !== owner)) continue;
       if (runId === undefined && !isDue(row, now)) continue;
       row.epoch++;
       row.owner = owner;
@@ -78,6 +78,7 @@ export class MemoryStore implements CheckpointStore {
         row.bytes = [];
         row.inbox = [];
         row.owner = undefined;
+        row.leaseEnd = 0;
       }
       return "stored";
     });
@@ -94,7 +95,7 @@ export class MemoryStore implements CheckpointStore {
   async release(runs: readonly { runId: string; epoch: number }[]): Promise<void> {
     for (const run of runs) {
       const row = this.#owned(run);
-      if (row !== undefined) row.owner = undefined;
+      if (row !== undefined) row.leaseEnd = 0;
     }
   }
 
@@ -116,12 +117,11 @@ export class MemoryStore implements CheckpointStore {
     return this.#rows.get(runId)?.inbox.slice() ?? [];
   }
 
-  async *list({ status, workflow }: RunFilter = {}): AsyncGenerator<RunInfo> {
+  async *list(filter: RunFilter = {}): AsyncGenerator<RunInfo> {
     const ids = [...this.#rows.keys()].sort();
     for (const id of ids) {
       const row = this.#rows.get(id);
-      if (row === undefined || (status !== undefined && row.head.status !== status) || (workflow !== undefined && row.workflow !== workflow)) continue;
-      yield info(row);
+      if (row !== undefined && isWanted(row, filter)) yield info(row);
     }
   }
 
@@ -136,6 +136,13 @@ export class MemoryStore implements CheckpointStore {
     const row = this.#rows.get(runId);
     return row?.epoch === epoch && row.owner !== undefined ? row : undefined;
   }
+}
+
+function isWanted({ workflow, head }: Row, filter: RunFilter): boolean {
+  if (filter.status !== undefined && head.status !== filter.status) return false;
+  if (filter.workflow !== undefined && workflow !== filter.workflow) return false;
+  if (filter.dueBy !== undefined && !(head.deadline !== undefined && head.deadline <= filter.dueBy)) return false;
+  return filter.unchangedSince === undefined || head.at <= filter.unchangedSince;
 }
 
 function isDue({ head, inbox }: Row, now: number): boolean {

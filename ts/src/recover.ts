@@ -89,7 +89,7 @@ export async function enqueueRun(plan: Plan, store: CheckpointStore, input: unkn
   startPaused(run, start);
   const base = run.checkpoints!.first();
   close(plan.binding, run.handle);
-  const head = { status: "queued" as const, requests: [], inbox: 0, stream: 0 };
+  const head = { status: "queued" as const, requests: [], inbox: 0, stream: 0, at: run.timers.now() };
   const fresh = await store.create({ runId: run.runId, workflow: plan.name, version: plan.version, head, base });
   if (!fresh) throw new RunExistsError(`${plan.title}: the store has a run ${run.runId} already. Choose another runId.`, { runId: run.runId });
   return run.runId;

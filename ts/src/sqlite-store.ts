@@ -31,7 +31,9 @@ export class SqliteStore implements CheckpointStore {
     if (typeof path !== "string" || path === "") throw new DefinitionError(`SqliteStore: the path is a non-empty string, not ${describe(path)}.`);
     const { openSqlite } = binding();
     if (openSqlite === undefined)
-      throw new StoreError("SqliteStore needs the native addon, and the core runs on WebAssembly here. Install the addon of this machine, or use another store.");
+      throw new StoreError(
+        "SqliteStore needs the native addon, and the core runs on WebAssembly here. Install the addon of this machine, or use another store.",
+      );
     this.#runs = openSqlite(path);
   }
 
@@ -67,10 +69,10 @@ export class SqliteStore implements CheckpointStore {
   messages(runId: string): Promise<readonly Message[]> {
     return this.#ask({ op: "messages", runId });
   }
-  async *list({ status, workflow }: RunFilter = {}): AsyncGenerator<RunInfo> {
+  async *list(filter: RunFilter = {}): AsyncGenerator<RunInfo> {
     let after: string | undefined;
     for (;;) {
-      const page: RunInfo[] = await this.#ask({ op: "list", status, workflow, after, limit: PAGE });
+      const page: RunInfo[] = await this.#ask({ op: "list", filter, after, limit: PAGE });
       yield* page;
       if (page.length < PAGE) return;
       after = page.at(-1)!.runId;

@@ -12,6 +12,8 @@ export interface RunHead {
   readonly inbox: number;
   /** The offset of the next item of its stream. */
   readonly stream: number;
+  /** When this was so, in ms since 1970 by the clock of the run, which never runs backwards. */
+  readonly at: number;
   /** How it has ended: JSON, see docs/stores.md. */
   readonly outcome?: string | undefined;
 }
@@ -74,14 +76,20 @@ export interface Claim {
   /** Ms until others may claim what is claimed now, unless it is renewed. */
   readonly leaseMs: number;
   readonly limit: number;
-  /** This run alone, also where it waits. */
+  /** This run alone, also where it waits and nothing is due. */
   readonly runId?: string | undefined;
+  /** Only runs whose latest owner was this one, and which it has released. */
+  readonly released?: boolean | undefined;
 }
 
 /** A part of a list of runs. */
 export interface RunFilter {
   readonly status?: RunStatus | "queued" | undefined;
   readonly workflow?: string | undefined;
+  /** Those whose deadline is at most this, in ms since 1970. */
+  readonly dueBy?: number | undefined;
+  /** Those that have not changed since: whose `at` is at most this, in ms since 1970. */
+  readonly unchangedSince?: number | undefined;
 }
 
 /**
@@ -102,7 +110,7 @@ export interface CheckpointStore {
   append(commits: readonly Commit[]): Promise<CommitResult[]>;
   /** Prolongs the leases of runs. Gives for each whether it is still the owner's. */
   renew(runs: readonly { readonly runId: string; readonly epoch: number }[], leaseMs: number): Promise<boolean[]>;
-  /** Lets runs go: others may claim them at once. */
+  /** Lets runs go: others may claim them at once, and this owner knows them by `released`. */
   release(runs: readonly { readonly runId: string; readonly epoch: number }[]): Promise<void>;
   /** Puts a message into a run's inbox. "known": its id was there before; "over": the run has ended. */
   push(runId: string, message: Message): Promise<"stored" | "known" | "over" | "unknown">;

@@ -13,7 +13,7 @@ pub enum Request {
     Push { run_id: String, message: Message },
     Read { run_id: String },
     Messages { run_id: String },
-    List { status: Option<Status>, workflow: Option<String>, after: Option<String>, limit: u32 },
+    List { filter: Filter, after: Option<String>, limit: u32 },
     Delete { run_id: String },
 }
 
@@ -59,6 +59,8 @@ pub struct Head {
     pub requests: Vec<String>,
     pub inbox: i64,
     pub stream: i64,
+    /// In ms since 1970.
+    pub at: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
 }
@@ -88,6 +90,17 @@ pub struct Claim {
     pub lease_ms: f64,
     pub limit: f64,
     pub run_id: Option<String>,
+    #[serde(default)]
+    pub released: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Filter {
+    pub status: Option<Status>,
+    pub workflow: Option<String>,
+    pub due_by: Option<f64>,
+    pub unchanged_since: Option<f64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]

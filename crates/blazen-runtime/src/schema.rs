@@ -28,6 +28,7 @@ const SCHEMA: &str = "
         requests TEXT NOT NULL,
         inbox INTEGER NOT NULL,
         stream INTEGER NOT NULL,
+        at INTEGER NOT NULL,
         said INTEGER NOT NULL,
         outcome TEXT
     ) STRICT;

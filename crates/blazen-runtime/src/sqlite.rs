@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::request::*;
 
-const COLUMNS: &str = "id, run_id, workflow, version, epoch, sequence, status, deadline, requests, inbox, stream, outcome";
+const COLUMNS: &str = "id, run_id, workflow, version, epoch, sequence, status, deadline, requests, inbox, stream, at, outcome";
 
 /// A request's answer in JSON, and bytes that belong to it.
 pub type Answer = (Value, Vec<u8>);
@@ -27,8 +27,7 @@ pub fn perform(connection: &Connection, request: &Request, blob: &[u8], now: i64
             Ok((json!(kept), Vec::new()))
         }
         Request::Release { runs } => {
-            let mut statement =
-                connection.prepare_cached("UPDATE runs SET owner = NULL, lease_end = 0 WHERE run_id = ?1 AND epoch = ?2")?;
+            let mut statement = connection.prepare_cached("UPDATE runs SET lease_end = 0 WHERE run_id = ?1 AND epoch = ?2")?;
             for run in runs {
                 statement.execute(params![run.run_id, run.epoch])?;
             }
@@ -44,15 +43,7 @@ pub fn perform(connection: &Connection, request: &Request, blob: &[u8], now: i64
             Some(found) => Ok((json!(messages(connection, &found)?), Vec::new())),
             None => Ok((json!([]), Vec::new())),
         },
-        Request::List { status, workflow, after, limit } => {
-            let sql = format!(
-                "SELECT {COLUMNS} FROM runs WHERE run_id > ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR workflow = ?3) ORDER BY run_id LIMIT ?4"
-            );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params![after.as_deref().unwrap_or(""), status.map(Status::number), workflow, limit], found)?;
-            let infos = rows.map(|row| Ok(row?.info)).collect::<Result<Vec<_>, Failure>>()?;
-            Ok((json!(infos), Vec::new()))
-        }
+        Request::List { filter, after, limit } => list(connection, filter, after.as_deref(), *limit),
         Request::Delete { run_id } => {
             let deleted = connection.prepare_cached("DELETE FROM runs WHERE run_id = ?1 AND status >= 4")?.execute([run_id])?;
             Ok((json!(deleted == 1), Vec::new()))
@@ -85,6 +76,7 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
                 requests: serde_json::from_str(&requests).unwrap_or_default(),
                 inbox: row.get("inbox")?,
                 stream: row.get("stream")?,
+                at: row.get::<_, i64>("at")? as f64,
                 outcome: row.get("outcome")?,
             },
         },
@@ -96,11 +88,33 @@ fn find(connection: &Connection, run_id: &str) -> Result<Option<Found>, Failure>
     Ok(connection.prepare_cached(&sql)?.query_row([run_id], found).optional()?)
 }
 
+fn list(connection: &Connection, filter: &Filter, after: Option<&str>, limit: u32) -> Result<Answer, Failure> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM runs WHERE run_id > ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR workflow = ?3)
+            AND (?4 IS NULL OR deadline <= ?4) AND (?5 IS NULL OR at <= ?5) ORDER BY run_id LIMIT ?6"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let Filter { status, workflow, due_by, unchanged_since } = filter;
+    let rows = statement.query_map(
+        params![
+            after.unwrap_or(""),
+            status.map(Status::number),
+            workflow,
+            due_by.map(|due| due as i64),
+            unchanged_since.map(|since| since as i64),
+            limit
+        ],
+        found,
+    )?;
+    let infos = rows.map(|row| Ok(row?.info)).collect::<Result<Vec<_>, Failure>>()?;
+    Ok((json!(infos), Vec::new()))
+}
+
 fn create(connection: &Connection, run: &NewRun, base: &[u8], now: i64) -> Result<bool, Failure> {
-    let Head { status, deadline, requests, inbox, stream, outcome } = &run.head;
+    let Head { status, deadline, requests, inbox, stream, at, outcome } = &run.head;
     let lease_end = run.owner.as_ref().map_or(0, |owner| now + owner.lease_ms as i64);
-    let sql = "INSERT INTO runs (run_id, workflow, version, epoch, sequence, owner, lease_end, status, deadline, requests, inbox, stream, said, outcome)
-        VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11) ON CONFLICT (run_id) DO NOTHING";
+    let sql = "INSERT INTO runs (run_id, workflow, version, epoch, sequence, owner, lease_end, status, deadline, requests, inbox, stream, at, said, outcome)
+        VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?12) ON CONFLICT (run_id) DO NOTHING";
     let inserted = connection.prepare_cached(sql)?.execute(params![
         run.run_id,
         run.workflow,
@@ -112,6 +126,7 @@ fn create(connection: &Connection, run: &NewRun, base: &[u8], now: i64) -> Resul
         json!(requests).to_string(),
         inbox,
         stream,
+        *at as i64,
         outcome
     ])?;
     if inserted == 0 {
@@ -124,20 +139,22 @@ fn create(connection: &Connection, run: &NewRun, base: &[u8], now: i64) -> Resul
 
 fn claim(connection: &Connection, claim: &Claim, now: i64) -> Result<Answer, Failure> {
     let limit = claim.limit.min(f64::from(u32::MAX)) as i64;
-    let free = "(owner IS NULL OR lease_end <= ?2)";
+    let free = "lease_end <= ?2 AND (?5 IS NULL OR owner = ?5)";
     let sql = match claim.run_id {
         Some(_) => format!("SELECT {COLUMNS} FROM runs WHERE run_id = ?4 AND workflow = ?1 AND status < 4 AND {free} LIMIT ?3"),
         // Each part has its own index.
         None => format!(
             "SELECT {COLUMNS} FROM (
-                SELECT * FROM (SELECT * FROM runs WHERE workflow = ?1 AND status < 2 AND lease_end <= ?2 LIMIT ?3)
+                SELECT * FROM (SELECT * FROM runs WHERE workflow = ?1 AND status < 2 AND {free} LIMIT ?3)
                 UNION ALL SELECT * FROM (SELECT * FROM runs WHERE workflow = ?1 AND deadline <= ?2 AND deadline IS NOT NULL AND status IN (2, 3) AND said = 0 AND {free} LIMIT ?3)
                 UNION ALL SELECT * FROM (SELECT * FROM runs WHERE workflow = ?1 AND said > 0 AND status IN (2, 3) AND {free} LIMIT ?3)
             ) WHERE ?4 IS NULL LIMIT ?3"
         ),
     };
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![claim.workflow, now, limit, claim.run_id], found)?.collect::<Result<Vec<_>, _>>()?;
+    let rows = statement
+        .query_map(params![claim.workflow, now, limit, claim.run_id, claim.released.then_some(&claim.owner)], found)?
+        .collect::<Result<Vec<_>, _>>()?;
     let mut own = connection.prepare_cached("UPDATE runs SET epoch = epoch + 1, owner = ?2, lease_end = ?3 WHERE id = ?1")?;
     let mut bytes = Vec::new();
     let mut claimed = Vec::with_capacity(rows.len());
@@ -173,7 +190,7 @@ fn append(connection: &Connection, commits: &[Commit], blob: &[u8]) -> Result<An
 }
 
 fn write(connection: &Connection, id: i64, commit: &Commit, bytes: &[u8], inbox: i64) -> Result<(), Failure> {
-    let Head { status, deadline, requests, inbox: taken, stream, outcome } = &commit.head;
+    let Head { status, deadline, requests, inbox: taken, stream, at, outcome } = &commit.head;
     let over = status.is_over();
     if commit.kind == Kind::Base || over {
         connection.prepare_cached("DELETE FROM pieces WHERE run = ?1")?.execute([id])?;
@@ -191,9 +208,9 @@ fn write(connection: &Connection, id: i64, commit: &Commit, bytes: &[u8], inbox:
         connection.prepare_cached(sql)?.execute(params![id, taken])?;
         said = "(SELECT count(*) FROM messages WHERE run = ?1)";
     }
-    let owner = if over { "NULL" } else { "owner" };
+    let owner = if over { "NULL, lease_end = 0" } else { "owner" };
     let sql = format!(
-        "UPDATE runs SET sequence = ?2, status = ?3, deadline = ?4, requests = ?5, inbox = ?6, stream = ?7, outcome = ?8, said = {said}, owner = {owner} WHERE id = ?1"
+        "UPDATE runs SET sequence = ?2, status = ?3, deadline = ?4, requests = ?5, inbox = ?6, stream = ?7, at = ?8, outcome = ?9, said = {said}, owner = {owner} WHERE id = ?1"
     );
     connection.prepare_cached(&sql)?.execute(params![
         id,
@@ -203,6 +220,7 @@ fn write(connection: &Connection, id: i64, commit: &Commit, bytes: &[u8], inbox:
         json!(requests).to_string(),
         taken,
         stream,
+        *at as i64,
         outcome
     ])?;
     Ok(())
