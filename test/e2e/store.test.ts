@@ -61,6 +61,12 @@ class Process implements CheckpointStore {
   read(runId: string) {
     return this.#live(() => this.disk.read(runId));
   }
+  info(runId: string) {
+    return this.#live(() => this.disk.info(runId));
+  }
+  told(owner: string) {
+    return this.#live(() => this.disk.told(owner));
+  }
   messages(runId: string) {
     return this.#live(() => this.disk.messages(runId));
   }

@@ -113,6 +113,15 @@ export class MemoryStore implements CheckpointStore {
     return row === undefined ? undefined : stored(row);
   }
 
+  async info(runId: string): Promise<RunInfo | undefined> {
+    const row = this.#rows.get(runId);
+    return row === undefined ? undefined : info(row);
+  }
+
+  async told(owner: string): Promise<readonly string[]> {
+    return [...this.#rows.values()].filter((row) => row.owner === owner && row.leaseEnd > 0 && row.inbox.length > 0).map(({ runId }) => runId);
+  }
+
   async messages(runId: string): Promise<readonly Message[]> {
     return this.#rows.get(runId)?.inbox.slice() ?? [];
   }
@@ -150,8 +159,8 @@ function isDue({ head, inbox }: Row, now: number): boolean {
   return head.status === "queued" || head.status === "running";
 }
 
-function info({ runId, workflow, version, head }: Row): RunInfo {
-  return { ...head, runId, workflow, version };
+function info({ runId, workflow, version, head, leaseEnd }: Row): RunInfo {
+  return { ...head, runId, workflow, version, leaseEnd };
 }
 
 function stored(row: Row): StoredRun {

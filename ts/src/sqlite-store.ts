@@ -66,6 +66,12 @@ export class SqliteStore implements CheckpointStore {
     const { answer, bytes } = await this.#request<Told | null>({ op: "read", runId });
     return answer === null ? undefined : withBytes(answer, bytes);
   }
+  async info(runId: string): Promise<RunInfo | undefined> {
+    return (await this.#ask<RunInfo | null>({ op: "info", runId })) ?? undefined;
+  }
+  told(owner: string): Promise<readonly string[]> {
+    return this.#ask({ op: "told", owner });
+  }
   messages(runId: string): Promise<readonly Message[]> {
     return this.#ask({ op: "messages", runId });
   }

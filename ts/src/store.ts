@@ -23,6 +23,8 @@ export interface RunInfo extends RunHead {
   readonly runId: string;
   readonly workflow: string;
   readonly version: number;
+  /** When others may claim it, in ms since 1970; 0: nobody goes on with it. */
+  readonly leaseEnd: number;
 }
 
 /** A run that is to be kept. */
@@ -116,6 +118,10 @@ export interface CheckpointStore {
   push(runId: string, message: Message): Promise<"stored" | "known" | "over" | "unknown">;
   /** A run as it is; undefined: there is none. */
   read(runId: string): Promise<StoredRun | undefined>;
+  /** What lists tell of it; undefined: there is none. */
+  info(runId: string): Promise<RunInfo | undefined>;
+  /** The runs of an owner that have messages which they have not taken. */
+  told(owner: string): Promise<readonly string[]>;
   /** The messages of a run that it has not taken. */
   messages(runId: string): Promise<readonly Message[]>;
   /** By their ids. */

@@ -12,6 +12,8 @@ pub enum Request {
     Release { runs: Vec<Owned> },
     Push { run_id: String, message: Message },
     Read { run_id: String },
+    Info { run_id: String },
+    Told { owner: String },
     Messages { run_id: String },
     List { filter: Filter, after: Option<String>, limit: u32 },
     Delete { run_id: String },
@@ -20,7 +22,7 @@ pub enum Request {
 impl Request {
     /// Whether it changes nothing.
     pub fn reads(&self) -> bool {
-        matches!(self, Self::Read { .. } | Self::Messages { .. } | Self::List { .. })
+        matches!(self, Self::Read { .. } | Self::Info { .. } | Self::Told { .. } | Self::Messages { .. } | Self::List { .. })
     }
 }
 
@@ -142,6 +144,7 @@ pub struct RunInfo {
     pub run_id: String,
     pub workflow: String,
     pub version: i64,
+    pub lease_end: i64,
     #[serde(flatten)]
     pub head: Head,
 }

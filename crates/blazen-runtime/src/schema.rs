@@ -35,7 +35,7 @@ const SCHEMA: &str = "
     -- What may be claimed: runs that are to go on, runs that wait for a time, runs that were told something.
     CREATE INDEX going ON runs (workflow, lease_end) WHERE status < 2;
     CREATE INDEX due ON runs (workflow, deadline) WHERE deadline IS NOT NULL AND status IN (2, 3);
-    CREATE INDEX told ON runs (workflow) WHERE said > 0 AND status IN (2, 3);
+    CREATE INDEX told ON runs (workflow) WHERE said > 0;
     CREATE TABLE pieces (
         run INTEGER NOT NULL,
         sequence INTEGER NOT NULL,

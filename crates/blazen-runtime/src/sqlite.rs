@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::request::*;
 
-const COLUMNS: &str = "id, run_id, workflow, version, epoch, sequence, status, deadline, requests, inbox, stream, at, outcome";
+const COLUMNS: &str = "id, run_id, workflow, version, epoch, sequence, lease_end, status, deadline, requests, inbox, stream, at, outcome";
 
 /// A request's answer in JSON, and bytes that belong to it.
 pub type Answer = (Value, Vec<u8>);
@@ -39,6 +39,13 @@ pub fn perform(connection: &Connection, request: &Request, blob: &[u8], now: i64
             let run = find(connection, run_id)?.map(|found| stored(connection, found, &mut bytes)).transpose()?;
             Ok((json!(run), bytes))
         }
+        Request::Info { run_id } => Ok((json!(find(connection, run_id)?.map(|found| found.info)), Vec::new())),
+        Request::Told { owner } => {
+            let sql = "SELECT run_id FROM runs WHERE said > 0 AND owner = ?1 AND lease_end > 0";
+            let mut statement = connection.prepare_cached(sql)?;
+            let told = statement.query_map([owner], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+            Ok((json!(told), Vec::new()))
+        }
         Request::Messages { run_id } => match find(connection, run_id)? {
             Some(found) => Ok((json!(messages(connection, &found)?), Vec::new())),
             None => Ok((json!([]), Vec::new())),
@@ -70,6 +77,7 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
             run_id: row.get("run_id")?,
             workflow: row.get("workflow")?,
             version: row.get("version")?,
+            lease_end: row.get("lease_end")?,
             head: Head {
                 status: STATUSES.get(status).copied().unwrap_or(Status::Failed),
                 deadline: row.get::<_, Option<i64>>("deadline")?.map(|deadline| deadline as f64),
