@@ -1,4 +1,4 @@
-import type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunHead, RunInfo, StoredRun } from "./store";
+import type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunHead, RunInfo, StoredMessage, StoredRun } from "./store";
 import { isOver } from "./store";
 
 interface Row {
@@ -122,8 +122,9 @@ export class MemoryStore implements CheckpointStore {
     return [...this.#rows.values()].filter((row) => row.owner === owner && row.leaseEnd > 0 && row.inbox.length > 0).map(({ runId }) => runId);
   }
 
-  async messages(runId: string): Promise<readonly Message[]> {
-    return this.#rows.get(runId)?.inbox.slice() ?? [];
+  async messages(runId: string): Promise<readonly StoredMessage[]> {
+    const row = this.#rows.get(runId);
+    return row === undefined ? [] : inbox(row);
   }
 
   async *list(filter: RunFilter = {}): AsyncGenerator<RunInfo> {
@@ -169,6 +170,10 @@ function stored(row: Row): StoredRun {
     epoch: row.epoch,
     sequence: row.sequence,
     bytes: row.bytes.map((bytes) => bytes.slice()),
-    messages: row.inbox.slice(),
+    messages: inbox(row),
   };
+}
+
+function inbox({ head, inbox }: Row): StoredMessage[] {
+  return inbox.map((message, at) => ({ ...message, number: head.inbox + at }));
 }

@@ -1,7 +1,7 @@
 import { binding } from "./binding/load";
 import type { SqliteRuns } from "./binding/types";
 import { DefinitionError, StoreError } from "./errors";
-import type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunInfo, StoredRun } from "./store";
+import type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunInfo, StoredMessage, StoredRun } from "./store";
 import { describe } from "./values";
 
 /** Runs in a list that are asked for at a time. */
@@ -72,7 +72,7 @@ export class SqliteStore implements CheckpointStore {
   told(owner: string): Promise<readonly string[]> {
     return this.#ask({ op: "told", owner });
   }
-  messages(runId: string): Promise<readonly Message[]> {
+  messages(runId: string): Promise<readonly StoredMessage[]> {
     return this.#ask({ op: "messages", runId });
   }
   async *list(filter: RunFilter = {}): AsyncGenerator<RunInfo> {

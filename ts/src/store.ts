@@ -60,6 +60,12 @@ export interface Message {
   readonly body: string;
 }
 
+/** A message as a run finds it. */
+export interface StoredMessage extends Message {
+  /** Its place among all that the run was told, from 0: taken when the head's `inbox` is more. */
+  readonly number: number;
+}
+
 /** A run as a store has it. */
 export interface StoredRun extends RunInfo {
   /** Raised by each claim: commits of the owner before are refused. */
@@ -69,7 +75,7 @@ export interface StoredRun extends RunInfo {
   /** The base, and the deltas after it in their order. */
   readonly bytes: readonly Uint8Array[];
   /** The messages that it has not taken, in their order. */
-  readonly messages: readonly Message[];
+  readonly messages: readonly StoredMessage[];
 }
 
 export interface Claim {
@@ -123,7 +129,7 @@ export interface CheckpointStore {
   /** The runs of an owner that have messages which they have not taken. */
   told(owner: string): Promise<readonly string[]>;
   /** The messages of a run that it has not taken. */
-  messages(runId: string): Promise<readonly Message[]>;
+  messages(runId: string): Promise<readonly StoredMessage[]>;
   /** By their ids. */
   list(filter?: RunFilter): AsyncIterable<RunInfo>;
   /** Forgets a run. False: there is none, or it is not over. */

@@ -132,8 +132,15 @@ pub struct Owned {
     pub epoch: i64,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 pub struct Message {
+    pub id: String,
+    pub body: String,
+}
+
+#[derive(Serialize)]
+pub struct StoredMessage {
+    pub number: i64,
     pub id: String,
     pub body: String,
 }
@@ -158,5 +165,5 @@ pub struct StoredRun {
     pub sequence: i64,
     /// Of the base and each delta, which stand in the answer's bytes.
     pub lengths: Vec<usize>,
-    pub messages: Vec<Message>,
+    pub messages: Vec<StoredMessage>,
 }

@@ -253,10 +253,10 @@ fn push(connection: &Connection, run_id: &str, message: &Message) -> Result<&'st
     Ok("stored")
 }
 
-fn messages(connection: &Connection, found: &Found) -> Result<Vec<Message>, Failure> {
-    let sql = "SELECT id, body FROM messages WHERE run = ?1 ORDER BY number";
+fn messages(connection: &Connection, found: &Found) -> Result<Vec<StoredMessage>, Failure> {
+    let sql = "SELECT number, id, body FROM messages WHERE run = ?1 ORDER BY number";
     let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map([found.id], |row| Ok(Message { id: row.get(0)?, body: row.get(1)? }))?;
+    let rows = statement.query_map([found.id], |row| Ok(StoredMessage { number: row.get(0)?, id: row.get(1)?, body: row.get(2)? }))?;
     Ok(rows.collect::<Result<Vec<_>, _>>()?)
 }
 
