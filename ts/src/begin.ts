@@ -10,6 +10,7 @@ import { ChildRun } from "./flow";
 import { IN_START } from "./generated/tables";
 import type { RunOptions } from "./handler";
 import { create, keepIn, startPaused } from "./kept-run";
+import { leasesOf } from "./leases";
 import { limitRun } from "./limits";
 import { memoryOf } from "./memory";
 import { Nested } from "./nest";
@@ -17,7 +18,7 @@ import type { Plan } from "./plan";
 import { Run } from "./run";
 import { sessionOf } from "./session";
 import type { CheckpointStore } from "./store";
-import { checkStoreOptions, policyOf } from "./store-options";
+import { checkStoreOptions, keepingOf } from "./store-options";
 import { checkStreamOptions, useStreamOptions } from "./stream-options";
 import { timersOf } from "./timers";
 import { describe, isPlainObject, isWellFormed } from "./values";
@@ -38,10 +39,10 @@ export function checkOptions(title: string, options: unknown): void {
     throw new DefinitionError(`${title}: ${why}`);
   };
   if (!isPlainObject(options)) return refuse(`the options of a run are an object, not ${describe(options)}.`);
-  const { runId, signal, session, clock, streamRetention, overflow, store, checkpoint, durability, ...unknown } = options;
+  const { runId, signal, session, clock, streamRetention, overflow, store, checkpoint, durability, unloadAfter, ...unknown } = options;
   const extra = Object.keys(unknown)[0];
   if (extra !== undefined)
-    refuse(`a run has no option "${extra}". Known: runId, signal, session, clock, streamRetention, overflow, store, checkpoint, durability.`);
+    refuse(`a run has no option "${extra}". Known: runId, signal, session, clock, streamRetention, overflow, store, checkpoint, durability, unloadAfter.`);
   if (runId !== undefined && (typeof runId !== "string" || runId === "" || !isWellFormed(runId)))
     refuse(`"runId" is a non-empty string of well-formed Unicode, not ${describe(runId)}.`);
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse(`"signal" is an AbortSignal, not ${describe(signal)}.`);
@@ -49,7 +50,7 @@ export function checkOptions(title: string, options: unknown): void {
     refuse(`"clock" has the functions now() and after(ms, callback); ${describe(clock)} has not.`);
   if (session !== undefined && !isPlainObject(session)) refuse(`"session" is an object with the session's first values by key, not ${describe(session)}.`);
   checkStreamOptions(streamRetention, overflow, refuse);
-  checkStoreOptions({ store, checkpoint, durability }, refuse);
+  checkStoreOptions({ store, checkpoint, durability, unloadAfter }, refuse);
 }
 
 function startRun(plan: Plan, start: Event, options: RunOptions | undefined): Run {
@@ -71,7 +72,7 @@ function startRun(plan: Plan, start: Event, options: RunOptions | undefined): Ru
 function startStored(plan: Plan, start: Event, options: RunOptions, store: CheckpointStore): Run {
   const run = newRun(plan, options);
   if (run.cancelling) return run;
-  keepIn(run, store, policyOf(options));
+  keepIn(run, store, keepingOf(options, leasesOf(store).owner));
   startPaused(run, start);
   run.checkpoints!.creating = create(run, store);
   return run;

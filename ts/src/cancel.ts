@@ -10,14 +10,19 @@ export function cancelRun(run: Run, reason: unknown, grace: number): Promise<Can
 }
 
 /** `handler.cancel`. */
-export async function cancelByHandler(run: Run, reason: unknown, options: unknown = {}): Promise<CancelReport> {
+export async function cancelByHandler(run: Run, reason: unknown, options?: unknown): Promise<CancelReport> {
+  return cancelRun(run, reason, graceOf(run, options));
+}
+
+/** @throws DefinitionError */
+export function graceOf(run: Run, options: unknown = {}): number {
   const refuse = (why: string): never => {
     throw new DefinitionError(`${run.title}, handler.cancel: ${why}`, { runId: run.runId });
   };
   if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
   const { grace = 1000 } = options;
   if (typeof grace !== "number" || !(grace >= 0)) return refuse(`"grace" is a number of milliseconds, not ${describe(grace)}.`);
-  return cancelRun(run, reason, grace);
+  return grace;
 }
 
 export function dropWork(run: Run): void {

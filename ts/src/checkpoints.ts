@@ -8,20 +8,25 @@ import { internal, message } from "./failure";
 import { type ChildRun, type Flow, flowsOf } from "./flow";
 import { IN_DURABLE } from "./generated/tables";
 import { documentText, Entries, sameAs } from "./host-part";
+import { Inbox } from "./inbox";
 import { pin, storedEntries } from "./instance";
+import type { Keeping } from "./kept-run";
 import { leasesOf } from "./leases";
 import { mergedBytes } from "./merge";
 import { type Outcome, type Run, Thrown } from "./run";
 import { encodeEvent, fetched, hostPart, save, saveChild, smallEntries } from "./save";
 import { own } from "./snapshot";
-import type { CommitResult, RunHead } from "./store";
+import type { CommitResult, RunHead, StoredRun } from "./store";
 import { outcomeText } from "./stored-outcome";
 import { positionOf } from "./stream";
+import { isAtRest, unload } from "./unload";
 import { describe } from "./values";
 import type { Writer } from "./writer";
 
 /** How far commits may be ahead of the store where `durability` is "relaxed". */
 const AHEAD = 1000;
+/** The longest that setTimeout can wait for, in ms. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
 const NO_BYTES = new Uint8Array(0);
 
 /** What the core says of a run's changes: docs/internal/boundary.md. */
@@ -90,19 +95,33 @@ export class Checkpoints {
   #parts: Uint8Array[] | undefined = undefined;
   /** Settled when the store has the run, or has refused it. */
   creating: Promise<void> | undefined = undefined;
-  /** Messages of the inbox that the run has taken. */
-  taken = 0;
+  readonly policy: CheckpointPolicy;
+  readonly epoch: number;
+  /** Of the latest commit in the store; -1 before the run is there. */
+  sequence: number;
+  /** When that was: time does not run backwards from there (12.3). */
+  #at: number;
+  readonly inbox: Inbox;
+  /** The session as it was at first. */
+  readonly session: ReadonlyMap<string, unknown>;
+  /** Called when the run leaves memory. */
+  onLeave: (() => void) | undefined = undefined;
+  /** Until it leaves memory. */
+  #idle: ReturnType<typeof setTimeout> | undefined = undefined;
 
   constructor(
     readonly run: Run,
     readonly writer: Writer,
-    readonly policy: CheckpointPolicy,
-    readonly epoch: number,
-    /** Of the latest commit in the store; -1 before the run is there. */
-    public sequence: number,
-    /** When that was: time does not run backwards from there (12.3). */
-    private at: number,
-  ) {}
+    readonly keeping: Keeping,
+    from?: StoredRun,
+  ) {
+    this.policy = keeping.policy;
+    this.epoch = from?.epoch ?? 1;
+    this.sequence = from?.sequence ?? -1;
+    this.#at = from?.at ?? 0;
+    this.inbox = new Inbox(run, from?.inbox ?? 0);
+    this.session = new Map(run.memory?.session?.entries);
+  }
 
   /** After each exchange, of which this was the latest commit. Runs no user code. */
   exchanged(commit: number): void {
@@ -111,6 +130,11 @@ export class Checkpoints {
     this.#consider();
   }
 
+  /** Something of its head is another. */
+  touched(): void {
+    this.#dirty = true;
+    this.#consider();
+  }
   /** @throws UnserializableError for an event that cannot be stored: where it is emitted (12.1) */
   emitted(flow: Flow, event: Event): void {
     if (!this.#events.has(event)) this.#events.set(event, encodeEvent(flow, event));
@@ -206,6 +230,37 @@ export class Checkpoints {
     leasesOf(this.writer.store).remove(this.run);
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
+    clearTimeout(this.#idle);
+  }
+  /** All is stored, for now. */
+  #rest(): void {
+    const { unloadAfter } = this.keeping;
+    if (this.#idle !== undefined || unloadAfter === Number.POSITIVE_INFINITY) return;
+    const made = this.#made;
+    // setTimeout fires at once for what is longer than it can count.
+    this.#idle = setTimeout(
+      () => {
+        this.#idle = undefined;
+        if (this.#writing !== undefined || this.#scheduled) return;
+        if (this.#made !== made || !isAtRest(this.run)) this.#rest();
+        else if (this.#dirty || this.#written < made || this.#marksDurable < this.#marks) this.#due();
+        else void this.#unload();
+      },
+      Math.min(unloadAfter, MAX_TIMEOUT),
+    );
+    // It is no reason for a process to stay.
+    (this.#idle as { unref?(): void }).unref?.();
+  }
+  async #unload(): Promise<void> {
+    const { run } = this;
+    const { store } = this.writer;
+    const head = this.#head();
+    this.#halt();
+    // One that sleeps is due at its deadline, and not before.
+    const asleep = head.status === "running";
+    if (asleep) void this.writer.append({ ...this.#commit("head", NO_BYTES), head: { ...head, status: "waiting" } }).catch(() => {});
+    await unload(run, store, this.keeping, { epoch: this.epoch, deadline: head.deadline }).catch(() => {});
+    this.onLeave?.();
   }
 
   #mark(): Promise<void> {
@@ -225,9 +280,11 @@ export class Checkpoints {
     if (this.#scheduled || this.#stopped || this.#leaving || this.#writing !== undefined || this.sequence < 0) return;
     const { every, ms } = this.policy;
     const commits = this.#made - this.#written;
-    const idle = this.run.waiting && this.#dirty;
+    const quiet = this.run.waiting || this.run.pause?.taken === true;
+    const idle = quiet && this.#dirty;
     if (!idle && this.#waiters.length === 0 && commits < every) {
       if (ms > 0 && commits > 0) this.#timer ??= setTimeout(() => this.#due(), ms);
+      else this.#rest();
       return;
     }
     this.#due();
@@ -303,14 +360,15 @@ export class Checkpoints {
   #head(): RunHead {
     const { run } = this;
     const deadline = run.alarm?.at;
-    this.at = Math.max(this.at, run.timers.now());
+    this.#at = Math.max(this.#at, run.timers.now());
     return {
       status: run.status,
-      deadline: deadline === Number.POSITIVE_INFINITY ? undefined : deadline,
+      // Nothing of a paused run is due.
+      deadline: deadline === Number.POSITIVE_INFINITY || run.pause?.taken ? undefined : deadline,
       requests: run.requests?.allPending().map(({ event }) => event.id) ?? [],
-      inbox: this.taken,
+      inbox: this.inbox.taken,
       stream: positionOf(run),
-      at: this.at,
+      at: this.#at,
     };
   }
 

@@ -98,6 +98,8 @@ export function commitPoint(attempt: Attempt, publish: () => void, id?: string):
       point = Promise.reject(error);
     }
   }
+  const { checkpoints } = attempt.run;
+  if (checkpoints !== undefined) point = point === undefined ? checkpoints.durable() : point.then(() => checkpoints.durable());
   if (point === undefined) return DONE;
   attempt.await(point);
   return point;

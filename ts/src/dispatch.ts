@@ -132,7 +132,7 @@ function drainPaused(run: Run, pause: Pause): true {
 }
 
 /** Whether a step runs that a drain waits for: one that is parked may take days, and what one whose fan-out is over does is dropped. */
-function commits(run: Run): boolean {
+export function commits(run: Run): boolean {
   for (const { live } of run.children === undefined ? [run] : flowsOf(run)) {
     let attempt = live;
     while (attempt !== undefined && (attempt.step.nest !== undefined || (attempt.own !== undefined && (attempt.own.parked > 0 || attempt.aborted))))

@@ -36,6 +36,8 @@ export interface RunOptions {
   checkpoint?: "step" | { every: number } | { ms: number };
   /** "strict" (default): nothing goes on from a commit that is not on disk. "relaxed": the run is a bounded distance ahead of its store (12.1). */
   durability?: "strict" | "relaxed";
+  /** Milliseconds after which a run with a store that only waits leaves memory, until something comes for it. Default: 60,000; Infinity: never. */
+  unloadAfter?: number;
 }
 
 export let runOf: (handler: unknown) => Run | undefined;
@@ -57,7 +59,12 @@ export class Handler<Result = unknown> implements AsyncDisposable {
   }
   /** "waiting": nothing is left to do but for answers (9.1) or events from outside (1.8). */
   get status(): RunStatus {
-    return this.#run.status;
+    const run = this.#live;
+    return run.away === undefined ? run.status : run.away.status;
+  }
+  /** The run itself, if it has left memory and has come back. */
+  get #live(): Run {
+    return this.#run.away?.here ?? this.#run;
   }
 
   /**
@@ -66,7 +73,9 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    * @throws (as a rejection) StepError, StalledError, UnhandledEventError, StepReturnError, CancelledError, InternalError
    */
   result(): Promise<Result> {
-    return this.#run.result() as Promise<Result>;
+    const result = this.#run.result() as Promise<Result>;
+    this.#run.away?.watch();
+    return result;
   }
 
   /**
@@ -80,7 +89,7 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    * for await (const { offset, event } of handler.stream()) console.log(offset, event.type);
    */
   stream(options?: { from?: number }): EventStream {
-    return readStream(this.#run, options);
+    return readStream(this.#live, options);
   }
 
   /**
@@ -89,20 +98,23 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    * @throws UnhandledEventError for another type, RunOverError after the end, EventValidationError for a bad payload
    */
   async send(event: Event, options?: { id?: string }): Promise<void> {
-    const run = this.#run;
+    const run = this.#live;
+    if (run.away !== undefined) return run.away.send(event, options?.id);
     if (run.over || run.cancelling)
       throw new RunOverError(`${run.title}: the run is over (${run.status}), so nothing can be sent to it.`, { runId: run.runId });
     sendFromOutside(run, event, options?.id);
+    await run.checkpoints?.durable();
   }
 
   /** Of a pipeline: the stage that started or ended last, and how many have ended (11.4). Undefined for a workflow. */
   get progress(): Progress | undefined {
-    return progressOf(this.#run);
+    return progressOf(this.#live);
   }
 
   /** The questions that wait for an answer, in the order in which they were asked. */
   get pendingInputs(): readonly PendingInput[] {
-    return pendingInputs(this.#run);
+    const run = this.#live;
+    return run.away === undefined ? pendingInputs(run) : run.away.pendingInputs;
   }
 
   /**
@@ -114,7 +126,8 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    * await handler.respond(handler.pendingInputs[0].id, { pay: true });
    */
   respond(requestId: string, response: unknown): Promise<void> {
-    return respond(this.#run, requestId, response);
+    const run = this.#live;
+    return run.away === undefined ? respond(run, requestId, response) : run.away.respond(requestId, response);
   }
 
   /**
@@ -128,12 +141,15 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    * handler.resume(); // or, anywhere: workflow.resume(snapshot)
    */
   pause(options?: PauseOptions): Promise<Snapshot> {
-    return pauseRun(this.#run, options);
+    const run = this.#live;
+    return run.away === undefined ? pauseRun(run, options) : run.away.pause(options);
   }
 
   /** Goes on in place after a pause; what steps settled meanwhile is taken up now. Changes nothing for a run that is not paused. */
   resume(): void {
-    goOnInPlace(this.#run);
+    const run = this.#live;
+    if (run.away === undefined) goOnInPlace(run);
+    else void run.away.resume();
   }
 
   /**
@@ -142,7 +158,8 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    * @throws (as a rejection) RunOverError, UnserializableError, SessionPauseError
    */
   snapshot(): Promise<Snapshot> {
-    return snapshotRun(this.#run);
+    const run = this.#live;
+    return run.away === undefined ? snapshotRun(run) : run.away.snapshot();
   }
 
   /**
@@ -152,7 +169,7 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    * for await (const { kind, step, durationMs } of handler.observe()) if (kind === "settled") console.log(step, durationMs);
    */
   observe(): Observation {
-    return observe(this.#run);
+    return observe(this.#live);
   }
 
   /**
@@ -163,7 +180,8 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    * @throws (as a rejection) DefinitionError for bad options: the run goes on
    */
   cancel(reason?: unknown, options?: { grace?: number }): Promise<CancelReport> {
-    return cancelByHandler(this.#run, reason, options);
+    const run = this.#live;
+    return run.away === undefined ? cancelByHandler(run, reason, options) : run.away.cancel(reason, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,7 @@ import { development } from "./environment";
 import { RunExistsError } from "./errors";
 import type { Event } from "./event";
 import { IN_DURABLE, IN_PAUSE, IN_START } from "./generated/tables";
+import type { RunOptions } from "./handler";
 import { leasesOf } from "./leases";
 import { limitRun } from "./limits";
 import type { Run } from "./run";
@@ -12,10 +13,22 @@ import { type CheckpointStore, isOver, type StoredRun } from "./store";
 import { storedOutcome } from "./stored-outcome";
 import { writerOf } from "./writer";
 
+/** How a run is kept, and goes on when it has left memory. */
+export interface Keeping {
+  readonly policy: CheckpointPolicy;
+  /** Ms after which it leaves memory, if it only waits. */
+  readonly unloadAfter: number;
+  /** In whose name it is claimed. */
+  readonly owner: string;
+  /** It goes on in this process when it is due; a worker's goes on where any worker is. */
+  readonly returns: boolean;
+  /** For when it goes on. */
+  readonly options: RunOptions;
+}
+
 /** The run is kept in a store, of which it is the latest claim. */
-export function keepIn(run: Run, store: CheckpointStore, policy: CheckpointPolicy, from?: StoredRun): void {
-  run.checkpoints = new Checkpoints(run, writerOf(store), policy, from?.epoch ?? 1, from?.sequence ?? -1, from?.at ?? 0);
-  run.checkpoints.taken = from?.inbox ?? 0;
+export function keepIn(run: Run, store: CheckpointStore, keeping: Keeping, from?: StoredRun): void {
+  run.checkpoints = new Checkpoints(run, writerOf(store), keeping, from);
 }
 
 /** The run is there, and nothing of it has begun. */
@@ -37,14 +50,14 @@ export async function create(run: Run, store: CheckpointStore): Promise<void> {
   try {
     const base = checkpoints.first();
     const head = { status: "running" as const, requests: [], inbox: 0, stream: 0, at: run.timers.now() };
-    const owner = { name: leases.owner, leaseMs: leases.leaseMs };
+    const owner = { name: checkpoints.keeping.owner, leaseMs: leases.leaseMs };
     if (!(await store.create({ runId, workflow: plan.name, version: plan.version, head, base, owner }))) return await known(run, store);
   } catch (error) {
     return checkpoints.abandon(storeError(run, error));
   }
   checkpoints.created();
   if (run.over) return;
-  leases.add(run, 1);
+  leases.add(run, 1, checkpoints.keeping.owner);
   if (run.cancelling) return;
   checkpoints.frameDurable();
   frame(IN_PAUSE, run.pause === undefined ? 0 : 1, 0, 0);

@@ -79,6 +79,7 @@ export class Pause {
     this.#changed = false;
     try {
       const snapshot = takeSnapshot(this.run);
+      this.run.checkpoints?.touched();
       const closed = this.run.closeIdle().catch((error: unknown) => {
         if (this.run.pause === this) goOnInPlace(this.run);
         throw error;
@@ -121,7 +122,7 @@ export function pauseRun(run: Run, options?: PauseOptions): Promise<Snapshot> {
 }
 
 function pausing(run: Run, options: PauseOptions = {}): Pause {
-  const { mode, timeout } = checked(run, options);
+  const { mode, timeout } = checkPause(run, options);
   checkOver(run, "paused");
   let { pause } = run;
   if (pause === undefined) {
@@ -159,6 +160,7 @@ export function goOnInPlace(run: Run): void {
     startClocks(run);
   }
   pause.release();
+  run.checkpoints?.touched();
   fromHost(run);
 }
 
@@ -166,7 +168,8 @@ function checkOver(run: Run, what: string): void {
   if (run.over || run.cancelling) throw runOver(run, what);
 }
 
-function checked(run: Run, options: unknown): PauseOptions {
+/** @throws DefinitionError */
+export function checkPause(run: Run, options: unknown): PauseOptions {
   const refuse = (why: string): never => {
     throw new DefinitionError(`${run.title}, handler.pause: ${why}`, { runId: run.runId });
   };

@@ -3,7 +3,7 @@ import { DefinitionError } from "./errors";
 import { Handler, type RunOptions } from "./handler";
 import { type ProgramOptions, programOptions, type WorkflowOptions } from "./options";
 import { compile, type Plan, type WorkflowDefinition } from "./plan";
-import { checkWorkerOptions, enqueueRun, recoverRuns, Worker, type WorkerOptions } from "./recover";
+import { attachRun, checkWorkerOptions, enqueueRun, keepingFor, recoverRuns, Worker, type WorkerOptions } from "./recover";
 import { resumeRun } from "./resume";
 import type { Snapshot } from "./snapshot";
 import type { CheckpointStore } from "./store";
@@ -90,8 +90,20 @@ export abstract class Program<Input = unknown, Result = unknown> {
   async recover(store: CheckpointStore, options: WorkerOptions = {}): Promise<Handler<Result>[]> {
     const plan = this.#compiled();
     checkWorkerOptions(`${plan.title}, recover`, options);
-    const runs = await recoverRuns(plan, store, options, options.concurrency ?? Number.MAX_SAFE_INTEGER);
+    const runs = await recoverRuns(plan, store, keepingFor(store, options), options.concurrency ?? Number.MAX_SAFE_INTEGER);
     return runs.map((run) => new Handler<Result>(run));
+  }
+
+  /**
+   * A run wherever it is, by its store: in this process, in another or in none (12.3). What is said to it by the handler goes through the
+   * store, where it stays until the run is gone on with; `result()` waits for its end.
+   *
+   * @throws DefinitionError for what is no id; (as rejections, by the handler) StoreError for a run that the store does not have
+   * @example
+   * await workflow.attach(store, runId).respond(requestId, { approved: true });
+   */
+  attach(store: CheckpointStore, runId: string): Handler<Result> {
+    return new Handler<Result>(attachRun(this.#compiled(), store, runId));
   }
 
   /**

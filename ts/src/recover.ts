@@ -1,15 +1,17 @@
+import { Away } from "./away";
 import { close, use } from "./buffer";
 import { checkId } from "./commit";
-import { DefinitionError, RunExistsError, StoreError } from "./errors";
-import { message } from "./failure";
-import { keepIn, startPaused } from "./kept-run";
+import { randomId } from "./environment";
+import { DefinitionError, RunExistsError } from "./errors";
+import { type Keeping, keepIn, startPaused } from "./kept-run";
 import { leasesOf } from "./leases";
-import { mergedBytes } from "./merge";
+import { mergedRun } from "./merge";
+import { pauseRun } from "./pause";
 import type { Plan } from "./plan";
 import { resumeRun } from "./resume";
 import { Run } from "./run";
 import type { CheckpointStore, StoredRun } from "./store";
-import { policyOf } from "./store-options";
+import { isUnloadAfter, keepingOf } from "./store-options";
 import { describe, isPlainObject } from "./values";
 
 /** What `recover` and `worker` take. */
@@ -24,6 +26,8 @@ export interface WorkerOptions {
   signal?: AbortSignal;
   /** Default: "strict" (12.1). */
   durability?: "strict" | "relaxed";
+  /** Milliseconds after which a run that only waits leaves memory. Default: 60,000 (9.3). */
+  unloadAfter?: number;
 }
 
 export function checkWorkerOptions(where: string, options: unknown): void {
@@ -31,9 +35,9 @@ export function checkWorkerOptions(where: string, options: unknown): void {
     throw new DefinitionError(`${where}: ${why}`);
   };
   if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
-  const { concurrency, leaseMs, session, signal, durability, ...unknown } = options;
+  const { concurrency, leaseMs, session, signal, durability, unloadAfter, ...unknown } = options;
   const extra = Object.keys(unknown)[0];
-  if (extra !== undefined) refuse(`there is no option "${extra}". Known: concurrency, leaseMs, session, signal, durability.`);
+  if (extra !== undefined) refuse(`there is no option "${extra}". Known: concurrency, leaseMs, session, signal, durability, unloadAfter.`);
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && (concurrency as number) >= 1))
     refuse(`"concurrency" is a whole number from 1, not ${describe(concurrency)}.`);
   if (leaseMs !== undefined && !(typeof leaseMs === "number" && leaseMs >= 100))
@@ -42,17 +46,16 @@ export function checkWorkerOptions(where: string, options: unknown): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse(`"signal" is an AbortSignal, not ${describe(signal)}.`);
   if (durability !== undefined && durability !== "strict" && durability !== "relaxed")
     refuse(`"durability" is "strict" or "relaxed", not ${describe(durability)}.`);
+  if (!isUnloadAfter(unloadAfter)) refuse(`"unloadAfter" is a number of milliseconds, Infinity for never, not ${describe(unloadAfter)}.`);
 }
 
 /** Claims runs that nobody goes on with, up to so many, and goes on with them (12.3). @throws (as a rejection) StoreError, SnapshotError */
-export async function recoverRuns(plan: Plan, store: CheckpointStore, options: WorkerOptions, limit: number): Promise<Run[]> {
-  const leases = leasesOf(store);
-  if (options.leaseMs !== undefined) leases.leaseMs = options.leaseMs;
-  const claimed = await store.claim({ workflow: plan.name, owner: leases.owner, leaseMs: leases.leaseMs, limit });
+export async function recoverRuns(plan: Plan, store: CheckpointStore, keeping: Keeping, limit: number): Promise<Run[]> {
+  const claimed = await store.claim({ workflow: plan.name, owner: keeping.owner, leaseMs: leasesOf(store).leaseMs, limit });
   const failures: unknown[] = [];
   const runs = claimed.flatMap((stored) => {
     try {
-      return [goOnWith(plan, store, stored, options)];
+      return [goOnWith(plan, store, stored, keeping)];
     } catch (error) {
       // It stays as it is, and is this owner's until the lease is over.
       failures.push(error);
@@ -63,20 +66,33 @@ export async function recoverRuns(plan: Plan, store: CheckpointStore, options: W
   return runs;
 }
 
+export function keepingFor(store: CheckpointStore, { session, leaseMs, durability, unloadAfter }: WorkerOptions): Keeping {
+  const leases = leasesOf(store);
+  if (leaseMs !== undefined) leases.leaseMs = leaseMs;
+  return keepingOf({ ...(session && { session }), ...(durability && { durability }), ...(unloadAfter !== undefined && { unloadAfter }) }, leases.owner);
+}
+
 /** A run that was claimed goes on. @throws SnapshotError for one that is damaged, or does not fit this workflow */
-function goOnWith(plan: Plan, store: CheckpointStore, stored: StoredRun, options: WorkerOptions): Run {
+export function goOnWith(plan: Plan, store: CheckpointStore, stored: StoredRun, keeping: Keeping): Run {
   use(plan.binding);
-  const bytes = merged(plan, stored);
-  const session = options.session === undefined ? {} : { session: options.session };
-  const run = resumeRun(plan, bytes, session, (run) => keepIn(run, store, policyOf(options), stored));
-  if (!run.over) leasesOf(store).add(run, stored.epoch);
+  const { runId: _, ...options } = keeping.options;
+  const run = resumeRun(plan, mergedRun(plan, stored), options, (run) => keepIn(run, store, keeping, stored));
+  if (run.over) return run;
+  leasesOf(store).add(run, stored.epoch, keeping.owner);
+  // It stays so until it is told otherwise, which may be among its messages.
+  if (stored.status === "paused") pauseRun(run, { mode: "now" }).catch(() => {});
+  run.checkpoints!.inbox.give(stored.messages);
   return run;
 }
 
-function merged(plan: Plan, { runId, bytes }: StoredRun): Uint8Array {
-  const whole = bytes.length === 1 ? bytes[0] : mergedBytes(plan, bytes);
-  if (whole !== undefined) return whole;
-  throw new StoreError(`${plan.title}: the checkpoints of run ${runId} cannot be used: ${message(plan.binding.lastError())}.`, { runId });
+/** The handler's run of one that is in a store. */
+export function attachRun(plan: Plan, store: CheckpointStore, runId: string): Run {
+  checkId(runId, `${plan.title}, attach`);
+  const here = leasesOf(store).find(runId);
+  if (here?.plan === plan) return here;
+  const run = new Run(plan, runId);
+  run.away = new Away(run, store, undefined);
+  return run;
 }
 
 /** Puts a run into a store that any worker may begin. @throws (as a rejection) RunExistsError, StoreError */
@@ -85,7 +101,7 @@ export async function enqueueRun(plan: Plan, store: CheckpointStore, input: unkn
   const run = new Run(plan, runId);
   const start = plan.begin(input);
   use(plan.binding);
-  keepIn(run, store, policyOf({}));
+  keepIn(run, store, keepingFor(store, {}));
   startPaused(run, start);
   const base = run.checkpoints!.first();
   close(plan.binding, run.handle);
@@ -98,6 +114,7 @@ export async function enqueueRun(plan: Plan, store: CheckpointStore, input: unkn
 /** Goes on with a store's runs until it is stopped (12.3). */
 export class Worker implements AsyncDisposable {
   readonly #running = new Set<Run>();
+  readonly #keeping: Keeping;
   #stopped = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #claiming: Promise<void> | undefined = undefined;
@@ -109,14 +126,18 @@ export class Worker implements AsyncDisposable {
     private readonly store: CheckpointStore,
     private readonly options: WorkerOptions,
   ) {
+    // Its own name: what it lets go is no other's of this process.
+    this.#keeping = { ...keepingFor(store, options), owner: randomId(), returns: false };
     options.signal?.addEventListener("abort", () => void this.stop(), { once: true });
     if (options.signal?.aborted === true) this.#stopped = true;
     else this.#look();
   }
 
-  /** How many runs go on here. */
+  /** How many runs go on here; those that only wait do not count. */
   get running(): number {
-    return this.#running.size;
+    let running = 0;
+    for (const run of this.#running) if (run.status === "running" && run.away === undefined) running++;
+    return running;
   }
 
   /** Claims no further runs, and resolves when those that it has are over, or wait and are let go. */
@@ -139,11 +160,11 @@ export class Worker implements AsyncDisposable {
   }
 
   async #claim(): Promise<void> {
-    const room = (this.options.concurrency ?? 10) - this.#running.size;
+    const room = (this.options.concurrency ?? 10) - this.running;
     if (room <= 0) return;
     let runs: Run[] = [];
     try {
-      runs = await recoverRuns(this.plan, this.store, this.options, room);
+      runs = await recoverRuns(this.plan, this.store, this.#keeping, room);
     } catch {
       // A store that fails may be well at the next look; a run that does not fit stays for a version that it fits.
     }
@@ -153,6 +174,7 @@ export class Worker implements AsyncDisposable {
         this.#running.delete(run);
         this.#look();
       };
+      run.checkpoints!.onLeave = over;
       run.result().then(over, over);
     }
   }

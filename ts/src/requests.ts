@@ -159,13 +159,11 @@ export function asked(flow: Flow, number: number, invocation: number, event: Inp
 
 export function pendingInputs(run: Run): PendingInput[] {
   if (run.requests === undefined || run.over || run.cancelling) return [];
-  return run.requests.allPending().map(({ event: { id, prompt, ...event }, flow }) => ({
-    id,
-    prompt,
-    ...("metadata" in event ? { metadata: event.metadata } : {}),
-    path: flow.path,
-    runId: flow.runId,
-  }));
+  return run.requests.allPending().map(({ event, flow }) => pendingInput(event, flow));
+}
+
+export function pendingInput({ id, prompt, ...event }: InputRequestEvent, flow: Flow): PendingInput {
+  return { id, prompt, ...("metadata" in event ? { metadata: event.metadata } : {}), path: flow.path, runId: flow.runId };
 }
 
 /**

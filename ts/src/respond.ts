@@ -21,9 +21,10 @@ import type { Run } from "./run";
 /**
  * Answers a pending request (9.2): the same answer twice is one, and the first counts.
  *
+ * @param recorded called with the answer's becoming part of the run
  * @throws (as a rejection) InvalidResponseError, AlreadyAnsweredError, UnknownRequestError, RunOverError
  */
-export async function respond(run: Run, id: string, response: unknown): Promise<void> {
+export async function respond(run: Run, id: string, response: unknown, recorded?: () => void): Promise<void> {
   for (;;) {
     const { requests } = run;
     const before = requests?.answer(id);
@@ -46,14 +47,16 @@ export async function respond(run: Run, id: string, response: unknown): Promise<
       continue;
     }
     const answer = answerEvent(pending, response);
-    if (!(answer instanceof Promise)) return record(run, pending, response, answer);
+    if (!(answer instanceof Promise)) return record(run, pending, response, answer, recorded);
     const checked = await answer;
     // Meanwhile another may have answered.
-    if (requests!.pending(id) === pending && !run.over && !run.cancelling) return record(run, pending, response, checked);
+    if (requests!.pending(id) === pending && !run.over && !run.cancelling) return record(run, pending, response, checked, recorded);
   }
 }
 
-function record(run: Run, pending: Pending, response: unknown, answer: Event): void {
+/** @returns when it is durable */
+function record(run: Run, pending: Pending, response: unknown, answer: Event, recorded: (() => void) | undefined): Promise<void> | undefined {
+  recorded?.();
   const { event, number } = pending;
   const kept = given(run, response);
   const output = outputOf(pending.flow, answer);
@@ -64,10 +67,11 @@ function record(run: Run, pending: Pending, response: unknown, answer: Event): v
   exchange(run);
   run.pause?.changed();
   fromHost(run);
+  return run.checkpoints?.durable();
 }
 
 /** The event that a response becomes. @throws InvalidResponseError for one that is refused */
-function answerEvent({ event: request, awaited, schema, step, flow }: Pending, response: unknown): Event | Promise<Event> {
+export function answerEvent({ event: request, awaited, schema, step, flow }: Pending, response: unknown): Event | Promise<Event> {
   const { runId } = flow;
   const made = (checked: unknown) => new InputResponseEvent({ requestId: request.id, response: checked, request });
   if (!awaited) {

@@ -1,4 +1,5 @@
 import type { Attempt } from "./attempt";
+import type { Away } from "./away";
 import { type Tracked, untrack } from "./buffer";
 import type { Checkpoints } from "./checkpoints";
 import { abandonAttempts, endNested, tellEnded } from "./child-end";
@@ -17,7 +18,7 @@ import type { Stream } from "./stream";
 import { systemTimers, Timer, type Timers } from "./timers";
 import { describe } from "./values";
 
-export type RunStatus = "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled";
+export type RunStatus = "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled";
 
 /** The end of a run, once it has come. */
 export type Outcome = { readonly status: "completed"; readonly stop: StopEvent } | { readonly status: "failed" | "cancelled"; readonly error: unknown };
@@ -74,6 +75,8 @@ export class Run extends Flow {
   observers: Observers | undefined = undefined;
   /** Of a run with a store. */
   checkpoints: Checkpoints | undefined = undefined;
+  /** Of one that does not go on here, or not now. */
+  away: Away | undefined = undefined;
   /** Called when the run ends, whatever the end. */
   onEnd: (() => void) | undefined = undefined;
   /** Its child runs, once there were any. */
@@ -401,6 +404,24 @@ export class Run extends Flow {
       };
     }
     return this.#cancelled;
+  }
+  /** It goes on elsewhere, or later: nothing of it stays here but who waits for its end. */
+  depart(away: Away, error: Error): void {
+    this.away = away;
+    this.#closing = true;
+    this.#end({ status: "failed", error }, error);
+    this.memory = undefined;
+    if (this.awaited) away.watch();
+  }
+  /** Somebody has asked for its result. */
+  get awaited(): boolean {
+    return this.#promise !== undefined || this.stream?.read === true;
+  }
+  /** How it has ended elsewhere. */
+  settle(outcome: Outcome): void {
+    this.#outcome = outcome;
+    this.#closing = false;
+    this.#tell();
   }
   get cancelling(): boolean {
     return this.#cancelled !== undefined;

@@ -31,7 +31,8 @@ export function sendFromStep(attempt: Attempt, run: Run, value: unknown, id: str
   event = claimRequestId(run, event, attempt);
   const output = outputOf(attempt.flow as Flow, event);
   run.observers?.emitted(attempt, event);
-  if (attempt.flow.memory !== undefined || run.pause !== undefined) return commitPoint(attempt, () => publish(attempt, run, output, id), id);
+  if (attempt.flow.memory !== undefined || run.pause !== undefined || run.checkpoints !== undefined)
+    return commitPoint(attempt, () => publish(attempt, run, output, id), id);
   publish(attempt, run, output, id);
   return DONE;
 }

@@ -3,7 +3,7 @@ import type { RunStatus } from "./run";
 /** What stands beside a run's bytes in a store: all that lists, workers and an attached handler need without reading them. */
 export interface RunHead {
   /** "queued": no worker has begun it. */
-  readonly status: RunStatus | "queued";
+  readonly status: RunStatus;
   /** When it goes on by itself, in ms since 1970; undefined: not by time. */
   readonly deadline?: number | undefined;
   /** Ids of the questions that wait for an answer. */
@@ -92,7 +92,7 @@ export interface Claim {
 
 /** A part of a list of runs. */
 export interface RunFilter {
-  readonly status?: RunStatus | "queued" | undefined;
+  readonly status?: RunStatus | undefined;
   readonly workflow?: string | undefined;
   /** Those whose deadline is at most this, in ms since 1970. */
   readonly dueBy?: number | undefined;
