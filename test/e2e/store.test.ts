@@ -186,6 +186,20 @@ describe("a run with a store (12.1)", () => {
     expect(await process.disk.read("r")).toMatchObject({ status: "running", sequence: 2 });
   });
 
+  test("a store that fails at the very end: the run has not ended, and is recovered", async () => {
+    const { store, later } = disk();
+    const process = new Process(store);
+    process.onAppend = (_, [commit]) => {
+      if (commit!.head.status === "completed") throw new Error("disk full");
+      return undefined;
+    };
+    const ended = () => new Workflow("ended").step("end", "StartEvent", () => new StopEvent({ result: 1 }));
+    expect(await caught(ended().run({}, { store: process, runId: "r" }))).toBeInstanceOf(StoreError);
+    later();
+    const [handler] = await ended().recover(new Process(store));
+    expect(await handler!.result()).toBe(1);
+  });
+
   test("bad options", async () => {
     const { store } = disk();
     const workflow = busy([]);

@@ -37,6 +37,8 @@ interface Changed {
   readonly keys: readonly number[];
   readonly sent: readonly (readonly [number, number])[];
   readonly base?: true;
+  /** The StopEvent is all that is left to route. */
+  readonly last?: true;
 }
 
 /** When checkpoints are written. */
@@ -46,6 +48,11 @@ export interface CheckpointPolicy {
   readonly every: number;
   /** Ms from one checkpoint to the next; 0: none. */
   readonly ms: number;
+}
+
+interface Checkpoint {
+  readonly kind: "base" | "delta";
+  readonly bytes: Uint8Array;
 }
 
 /** Those who wait until a commit is on disk. */
@@ -184,7 +191,7 @@ export class Checkpoints {
     frame(IN_DURABLE, this.policy.strict ? this.#durable : this.#durable + AHEAD, 0, 0);
   }
 
-  /** The run has ended: the store is told how, after all else. @throws (as a rejection) StoreError, FencedError */
+  /** The run has ended: the store is told how, after all else. @returns the end that counts */
   async end(outcome: Outcome): Promise<Outcome> {
     if (this.#stopped) return outcome;
     await this.creating;
@@ -192,9 +199,18 @@ export class Checkpoints {
     this.#halt();
     await this.#writing;
     const told = outcomeText(this.run, outcome);
-    const result = await this.writer.append({ ...this.#commit("head", NO_BYTES), head: { ...this.#head(), status: told.outcome.status, outcome: told.text } });
-    this.#settle(result);
-    return told.outcome;
+    const head = { ...this.#head(), status: told.outcome.status, outcome: told.text };
+    try {
+      const result = await this.writer.append({ ...this.#commit("head", NO_BYTES), head });
+      if (result !== "stored") throw this.#fenced(result);
+      for (const waiter of this.#waiters.splice(0)) waiter.resolve();
+      return told.outcome;
+    } catch (cause) {
+      // What the store does not know of has not happened.
+      const error = storeError(this.run, cause);
+      for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+      return { status: "failed", error };
+    }
   }
   /** The run is not this process' any more, or its store has failed: nothing of it is written from here on. */
   abandon(error: Error): void {
@@ -305,12 +321,13 @@ export class Checkpoints {
     if (this.#stopped || this.#writing !== undefined || run.over || run.cancelling || run.handle === GONE) return;
     const commit = this.#made;
     const marks = this.#marks;
-    let checkpoint: ReturnType<Checkpoints["checkpoint"]>;
+    let checkpoint: Checkpoint | undefined;
     try {
-      checkpoint = this.checkpoint();
+      checkpoint = this.#checkpoint();
     } catch (error) {
       return this.abandon(error as Error);
     }
+    if (checkpoint === undefined) return this.#letGo(commit);
     this.#dirty = false;
     this.#written = commit;
     const written = this.writer.append({ ...this.#commit(checkpoint.kind, checkpoint.bytes), head: this.#head() });
@@ -326,17 +343,22 @@ export class Checkpoints {
       },
     );
   }
+  /** What has been committed may be dispatched. */
+  #letGo(commit: number): void {
+    const { run } = this;
+    this.#written = commit;
+    this.#durable = commit;
+    this.frameDurable();
+    exchange(run);
+    fromHost(run);
+  }
   #stored(commit: number, marks: number): void {
     const { run } = this;
     this.#marksDurable = marks;
     const further = commit > this.#durable;
-    this.#durable = commit;
+    this.#durable = Math.max(this.#durable, commit);
     while (this.#waiters[0] !== undefined && this.#waiters[0].commit <= commit && this.#waiters[0].mark <= marks) this.#waiters.shift()!.resolve();
-    if (further && !run.over && !run.cancelling && run.handle >= 0) {
-      this.frameDurable();
-      exchange(run);
-      fromHost(run);
-    }
+    if (further && !run.over && !run.cancelling && run.handle >= 0) this.#letGo(commit);
     this.#consider();
   }
   /** False for a run that is not ours any more. */
@@ -345,14 +367,13 @@ export class Checkpoints {
       this.sequence++;
       return true;
     }
-    const { run } = this;
-    const why = result === "fenced" ? "another owner has claimed it" : "the store does not have it any more";
-    this.abandon(
-      new FencedError(`${run.title}: run ${run.runId} is not this process' any more: ${why}. What it did since its last commit does not count.`, {
-        runId: run.runId,
-      }),
-    );
+    this.abandon(this.#fenced(result));
     return false;
+  }
+  #fenced(result: CommitResult): FencedError {
+    const { title, runId } = this.run;
+    const why = result === "fenced" ? "another owner has claimed it" : "the store does not have it any more";
+    return new FencedError(`${title}: run ${runId} is not this process' any more: ${why}. What it did since its last commit does not count.`, { runId });
   }
   #commit(kind: "base" | "delta" | "head", bytes: Uint8Array) {
     return { runId: this.run.runId, epoch: this.epoch, sequence: this.sequence + 1, kind, bytes };
@@ -372,8 +393,8 @@ export class Checkpoints {
     };
   }
 
-  /** What has changed since the last one. @throws InternalError */
-  checkpoint(): { readonly kind: "base" | "delta"; readonly bytes: Uint8Array } {
+  /** What has changed since the last one; undefined: all that is left is the run's end, which is stored itself. @throws InternalError */
+  #checkpoint(): Checkpoint | undefined {
     return fetched(this.run, () => {
       if (!this.#based) return { kind: "base", bytes: this.#base() };
       const { run } = this;
@@ -381,6 +402,7 @@ export class Checkpoints {
       const text = cold(() => core.changed(run.handle));
       if (text === undefined) throw internal(run, message(core.lastError()));
       const changed = JSON.parse(text) as Changed;
+      if (changed.last && this.policy.strict && run.pause === undefined) return undefined;
       return changed.base ? { kind: "base", bytes: this.#base() } : { kind: "delta", bytes: this.#delta(changed) };
     });
   }

@@ -72,6 +72,7 @@ export function documentText({ types, payloads, written = [], entries, ...rest }
     return names.size - 1;
   });
   const document = { ...rest, types: [...names.keys()], of, keys: entries.map(([key]) => key), values: entries.map(([, value]) => value) };
+  if (written.length === 0) return encoder.encode(JSON.stringify({ payloads, ...document }));
   const all = payloads.length === 0 ? written : [...written, items(payloads)];
   return encoder.encode(`{"payloads":[${all.join(",")}],${JSON.stringify(document).slice(1)}`);
 }

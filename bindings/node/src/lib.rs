@@ -41,8 +41,13 @@ fn caught<T>(call: impl FnOnce(&mut Core) -> T) -> Option<T> {
 
 /// The run in a snapshot's binary form; null: `lastError` tells why not.
 #[napi]
-pub fn save(run: i32, document: &[u8], blob: &[u8]) -> Option<Buffer> {
-    caught(|core| core.save(run, document, blob)).flatten().map(Buffer::from)
+pub fn save<'env>(env: &'env Env, run: i32, document: &[u8], blob: &[u8]) -> Result<Option<BufferSlice<'env>>> {
+    copied(env, caught(|core| core.save(run, document, blob)).flatten())
+}
+
+/// In the host's own memory: to free what is not costs it more than a copy.
+fn copied(env: &Env, bytes: Option<Vec<u8>>) -> Result<Option<BufferSlice<'_>>> {
+    bytes.map(|bytes| BufferSlice::copy_from(env, bytes)).transpose()
 }
 
 /// What has changed in a run since its last checkpoint, for `delta`.
@@ -53,8 +58,8 @@ pub fn changed(run: i32) -> Option<String> {
 
 /// The changes of a run since its last base or delta.
 #[napi]
-pub fn delta(run: i32, document: &[u8], blob: &[u8]) -> Option<Buffer> {
-    caught(|core| core.delta(run, document, blob)).flatten().map(Buffer::from)
+pub fn delta<'env>(env: &'env Env, run: i32, document: &[u8], blob: &[u8]) -> Result<Option<BufferSlice<'env>>> {
+    copied(env, caught(|core| core.delta(run, document, blob)).flatten())
 }
 
 /// The snapshot that a base and the deltas after it make.

@@ -5,9 +5,9 @@ use super::collect::Given;
 use super::flow::{Flow, FlowId, RUN};
 use super::join::Waiting;
 use super::save::Document;
-use super::{Place, Run, Slot};
+use super::{Place, Run, Slot, What};
 use crate::bits::{Bits, Marks};
-use crate::plan::StepId;
+use crate::plan::{STOP, StepId};
 use crate::snapshot::Header;
 
 /// Deltas since the last base that are so many times its size make a new one due.
@@ -196,7 +196,7 @@ impl Run {
         changes.sent.extend(self.flows[id].sent.iter().map(|sent| (id, sent)));
     }
 
-    /// What the host must give for the next checkpoint, in JSON: `{ commit, base?, slots, released, sent, keys }`.
+    /// What the host must give for the next checkpoint, in JSON: `{ commit, base?, last?, slots, released, sent, keys }`.
     pub fn changed(&self) -> Option<String> {
         let changes = self.changes.as_ref()?;
         let slots: Vec<u32> = changes.slots.list().iter().filter(|slot| self.is_held(**slot)).copied().collect();
@@ -208,8 +208,20 @@ impl Run {
         let sent: Vec<(FlowId, u32)> = changes.sent.iter().filter(knows).copied().collect();
         let mut text = format!("{{\"commit\":{},\"slots\":{slots:?},\"released\":{released:?},\"keys\":{keys:?}", self.commit);
         let sent: Vec<String> = sent.iter().map(|(flow, id)| format!("[{flow},{id}]")).collect();
-        text.push_str(&format!(",\"sent\":[{}]{}}}", sent.join(","), if changes.is_due() { ",\"base\":true" } else { "" }));
+        let due = if changes.is_due() { ",\"base\":true" } else { "" };
+        let last = if self.ends_next() { ",\"last\":true" } else { "" };
+        text.push_str(&format!(",\"sent\":[{}]{due}{last}}}", sent.join(",")));
         Some(text)
+    }
+}
+
+impl Run {
+    /// The run's StopEvent is all that is left to route: nothing comes between it and the end.
+    fn ends_next(&self) -> bool {
+        match (self.queue.len(), self.queue.front()) {
+            (1, Some(entry)) => matches!(entry.what, What::Event { ty: STOP, .. }) && self.flow_at(entry.place) == RUN,
+            _ => false,
+        }
     }
 }
 
