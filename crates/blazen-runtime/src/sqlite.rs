@@ -19,7 +19,7 @@ pub fn perform(connection: &Connection, request: &Request, blob: &[u8], now: i64
         Request::Append { commits } => append(connection, commits, blob),
         Request::Renew { runs, lease_ms } => {
             let mut statement =
-                connection.prepare_cached("UPDATE runs SET lease_end = ?3 WHERE run_id = ?1 AND epoch = ?2 AND owner IS NOT NULL")?;
+                connection.prepare_cached("UPDATE runs SET lease_end = ?3 WHERE run_id = ?1 AND epoch = ?2 AND lease_end > 0")?;
             let mut kept = Vec::with_capacity(runs.len());
             for run in runs {
                 kept.push(statement.execute(params![run.run_id, run.epoch, now + *lease_ms as i64])? == 1);
@@ -147,7 +147,7 @@ fn create(connection: &Connection, run: &NewRun, base: &[u8], now: i64) -> Resul
 
 fn claim(connection: &Connection, claim: &Claim, now: i64) -> Result<Answer, Failure> {
     let limit = claim.limit.min(f64::from(u32::MAX)) as i64;
-    let free = "lease_end <= ?2 AND (?5 IS NULL OR owner = ?5)";
+    let free = "lease_end <= ?2 AND (?5 IS NULL OR (owner = ?5 AND lease_end = 0))";
     let sql = match claim.run_id {
         Some(_) => format!("SELECT {COLUMNS} FROM runs WHERE run_id = ?4 AND workflow = ?1 AND status < 4 AND {free} LIMIT ?3"),
         // Each part has its own index.
