@@ -48,7 +48,9 @@ export const claims: readonly Case[] = [
           { id: "n", body: "ho" },
         ],
       };
-      expect("claim: gives head, bytes and messages, and the raised epoch", await trial.claim(), [whole]);
+      const [claimed] = await trial.claim();
+      expect("claim: gives head, bytes and messages, and the raised epoch", claimed, whole);
+      expect("claim: gives the lease that it has now", claimed!.leaseEnd, (await trial.store.info("r"))?.leaseEnd);
       expect("read: gives what claim gave", await trial.store.read("r"), whole);
     },
   },
