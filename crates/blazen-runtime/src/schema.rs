@@ -119,5 +119,8 @@ fn create(connection: &Connection) -> Result<(), Failure> {
 
 fn check(connection: &Connection) -> Result<(), Failure> {
     let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(Failure::new("corrupt", format!("the database is damaged: {found}. Restore it from a backup"))) }
+    match found.lines().last() {
+        Some("ok") => Ok(()),
+        why => Err(Failure::new("corrupt", format!("the database is damaged: restore it from a backup ({})", why.unwrap_or_default()))),
+    }
 }
