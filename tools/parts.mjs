@@ -102,7 +102,16 @@ export function triple() {
 
 export const nativeAddon = (rustc) =>
   part("native addon", {
-    inputs: [...CORE, "bindings/node/src", "bindings/node/Cargo.toml", "bindings/node/build.rs", "bindings/node/package.json", `=${rustc}`],
+    inputs: [
+      ...CORE,
+      "crates/blazen-runtime/src",
+      "crates/blazen-runtime/Cargo.toml",
+      "bindings/node/src",
+      "bindings/node/Cargo.toml",
+      "bindings/node/build.rs",
+      "bindings/node/package.json",
+      `=${rustc}`,
+    ],
     outputs: [`bindings/node/npm/${triple()}/blazen.${triple()}.node`],
     work: () => buildAddon(triple(), []),
   });

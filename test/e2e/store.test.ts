@@ -1,7 +1,4 @@
 import {
-  type CheckpointStore,
-  type Commit,
-  collect,
   event,
   FencedError,
   InputRequestEvent,
@@ -16,68 +13,12 @@ import {
   Workflow,
 } from "blazen";
 import { describe, expect, test } from "vitest";
+import { busy } from "./busy";
 import { deferred } from "./deferred";
+import { killAtEachWrite, kills, Process } from "./process";
 import { caught, turns } from "./support";
 
-class Item extends event("Item")<{ n: number }> {}
-class Squared extends event("Squared")<{ n: number }> {}
 class Next extends event("Next")<{ n: number }> {}
-
-/** A process: what it says to the store reaches it until it is killed. */
-class Process implements CheckpointStore {
-  dead = false;
-  appends = 0;
-  /** Called before each append; the process dies in it, or after it. */
-  onAppend: ((number: number, commits: readonly Commit[]) => "before" | "after" | undefined | Promise<void>) | undefined = undefined;
-  constructor(readonly disk: MemoryStore) {}
-
-  #live<T>(call: () => Promise<T>): Promise<T> {
-    return this.dead ? new Promise(() => {}) : call();
-  }
-  create(run: Parameters<MemoryStore["create"]>[0]) {
-    return this.#live(() => this.disk.create(run));
-  }
-  claim(claim: Parameters<MemoryStore["claim"]>[0]) {
-    return this.#live(() => this.disk.claim(claim));
-  }
-  append(commits: readonly Commit[]) {
-    return this.#live(async () => {
-      const dies = await this.onAppend?.(this.appends++, commits);
-      if (dies === "before") this.dead = true;
-      const results = this.dead ? [] : await this.disk.append(commits);
-      if (dies === "after") this.dead = true;
-      return this.#live(async () => results);
-    });
-  }
-  renew(runs: Parameters<MemoryStore["renew"]>[0], leaseMs: number) {
-    return this.#live(() => this.disk.renew(runs, leaseMs));
-  }
-  release(runs: Parameters<MemoryStore["release"]>[0]) {
-    return this.#live(() => this.disk.release(runs));
-  }
-  push(runId: string, message: Parameters<MemoryStore["push"]>[1]) {
-    return this.#live(() => this.disk.push(runId, message));
-  }
-  read(runId: string) {
-    return this.#live(() => this.disk.read(runId));
-  }
-  info(runId: string) {
-    return this.#live(() => this.disk.info(runId));
-  }
-  told(owner: string) {
-    return this.#live(() => this.disk.told(owner));
-  }
-  messages(runId: string) {
-    return this.#live(() => this.disk.messages(runId));
-  }
-  list(filter?: Parameters<MemoryStore["list"]>[0]) {
-    return this.disk.list(filter);
-  }
-  delete(runId: string) {
-    return this.#live(() => this.disk.delete(runId));
-  }
-  async close() {}
-}
 
 /** A disk, whose clock passes all leases when a process is gone. */
 function disk(): { store: MemoryStore; later(): void } {
@@ -88,30 +29,6 @@ function disk(): { store: MemoryStore; later(): void } {
       time += 3_600_000;
     },
   };
-}
-
-/** A fan-out, a collect, state, effects that are to happen once, and a loop. */
-function busy(effects: string[]) {
-  return new Workflow("busy", { types: [] })
-    .step("fan", "StartEvent", (_, ctx) => {
-      ctx.set("begun", true);
-      return [1, 2, 3].map((n) => new Item({ n }));
-    })
-    .step("square", Item, async ({ n }, ctx) => {
-      const squared = await ctx.once("square", () => {
-        effects.push(`square ${n}`);
-        return n * n;
-      });
-      ctx.state.update("count", (count: number | undefined) => (count ?? 0) + 1);
-      return new Squared({ n: squared });
-    })
-    .step("sum", collect(Squared, { of: "fan" }), (squares) => new Next({ n: squares.reduce((sum, { n }) => sum + n, 0) }))
-    .step("loop", Next, ({ n }, ctx) => {
-      ctx.state.update("rounds", (rounds: number | undefined) => (rounds ?? 0) + 1);
-      if (n < 17) return new Next({ n: n + 1 });
-      ctx.state.delete("begun");
-      return new StopEvent({ result: { n, count: ctx.get("count"), rounds: ctx.get("rounds") } });
-    });
 }
 
 describe("a run with a store (12.1)", () => {
@@ -213,45 +130,7 @@ describe("a run with a store (12.1)", () => {
 });
 
 describe("recovery (12.3)", () => {
-  const kinds = ["before", "after"] as const;
-  const policies = [{ durability: "strict" as const }, { durability: "relaxed" as const }, { durability: "relaxed" as const, checkpoint: { every: 3 } }];
-
-  test.each(policies.flatMap((policy) => kinds.map((kind) => [JSON.stringify(policy), kind, policy] as const)))(
-    "%s: killed %s any write, the run ends as if it had not been",
-    async (_, kind, policy) => {
-      for (let at = 0; ; at++) {
-        const { store, later } = disk();
-        const effects: string[] = [];
-        const first = new Process(store);
-        let died = false;
-        const kill = deferred<void>();
-        first.onAppend = (number) => {
-          if (number !== at) return undefined;
-          died = true;
-          kill.resolve();
-          return kind;
-        };
-        const run = busy(effects).run({}, { store: first, runId: "r", ...policy });
-        const ended = await Promise.race([run, kill.promise]);
-        if (!died) {
-          expect(ended).toEqual({ n: 17, count: 3, rounds: 4 });
-          expect(at).toBeGreaterThan(0);
-          break;
-        }
-        await turns();
-        later();
-        const second = new Process(store);
-        const handlers = await busy(effects).recover(second);
-        const stored = await store.read("r");
-        const result = handlers[0] === undefined ? await busy(effects).run({}, { store: second, runId: "r" }) : await handlers[0].result();
-        expect(result, `killed at ${at}, ${stored?.status}`).toEqual({ n: 17, count: 3, rounds: 4 });
-        // An effect whose record was on disk does not happen again; strict has each on disk before its step goes on.
-        const repeated = effects.length - new Set(effects).size;
-        expect(repeated).toBeLessThanOrEqual(3);
-        expect((await store.read("r"))?.status).toBe("completed");
-      }
-    },
-  );
+  test.each(kills)("%s: killed %s any write, the run ends as if it had not been", (_, kind, policy) => killAtEachWrite(kind, policy, disk));
 
   test("an owner that was taken for dead is fenced, and the run is none the worse", async () => {
     const { store, later } = disk();

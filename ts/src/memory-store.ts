@@ -9,7 +9,7 @@ interface Row {
   epoch: number;
   sequence: number;
   owner: string | undefined;
-  /** When the owner's lease is over, in ms since 1970. */
+  /** When the owner's lease is over, in ms since 1970; 0: it has let the run go, or there is none. */
   leaseEnd: number;
   bytes: Uint8Array[];
   inbox: Message[];
@@ -54,7 +54,7 @@ export class MemoryStore implements CheckpointStore {
     for (const row of rows) {
       if (claimed.length === limit) break;
       if (row === undefined || row.workflow !== workflow || isOver(row.head)) continue;
-      if (row.leaseEnd > now || (released && row.owner !== owner)) continue;
+      if (row.leaseEnd > now || (released && !(row.owner === owner && row.leaseEnd === 0))) continue;
       if (runId === undefined && !isDue(row, now)) continue;
       row.epoch++;
       row.owner = owner;
@@ -144,7 +144,7 @@ export class MemoryStore implements CheckpointStore {
 
   #owned({ runId, epoch }: { runId: string; epoch: number }): Row | undefined {
     const row = this.#rows.get(runId);
-    return row?.epoch === epoch && row.owner !== undefined ? row : undefined;
+    return row?.epoch === epoch && row.leaseEnd > 0 ? row : undefined;
   }
 }
 

@@ -4,7 +4,7 @@ import { DefinitionError, StoreError } from "./errors";
 import type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunInfo, StoredMessage, StoredRun } from "./store";
 import { describe } from "./values";
 
-/** Runs in a list that are asked for at a time. */
+/** Runs that are looked at for a list at a time. */
 const PAGE = 1000;
 const NO_BYTES = new Uint8Array(0);
 
@@ -24,11 +24,12 @@ export class SqliteStore implements CheckpointStore {
   #closed = false;
 
   /**
-   * @param path of the file, which is made with the first run; its folder is there
+   * @param path of the file, which is made when it is first used; its folder is there
    * @throws DefinitionError for what is no path, StoreError without the native addon
    */
   constructor(private readonly path: string) {
     if (typeof path !== "string" || path === "") throw new DefinitionError(`SqliteStore: the path is a non-empty string, not ${describe(path)}.`);
+    if (path === ":memory:") throw new DefinitionError("SqliteStore keeps runs in a file: for runs in memory use MemoryStore.");
     const { openSqlite } = binding();
     if (openSqlite === undefined)
       throw new StoreError(
@@ -78,10 +79,10 @@ export class SqliteStore implements CheckpointStore {
   async *list(filter: RunFilter = {}): AsyncGenerator<RunInfo> {
     let after: string | undefined;
     for (;;) {
-      const page: RunInfo[] = await this.#ask({ op: "list", filter, after, limit: PAGE });
-      yield* page;
-      if (page.length < PAGE) return;
-      after = page.at(-1)!.runId;
+      const page: { runs: RunInfo[]; after?: string } = await this.#ask({ op: "list", filter, after, limit: PAGE });
+      yield* page.runs;
+      after = page.after;
+      if (after === undefined) return;
     }
   }
   delete(runId: string): Promise<boolean> {
@@ -91,7 +92,7 @@ export class SqliteStore implements CheckpointStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#runs.request(JSON.stringify({ op: "messages", runId: "" }), NO_BYTES);
+    await this.#runs.request(JSON.stringify({ op: "close" }), NO_BYTES);
     this.#runs.close();
   }
 

@@ -116,7 +116,7 @@ export interface CheckpointStore {
   claim(claim: Claim): Promise<StoredRun[]>;
   /** Commits of many runs in one go: each is stored, or has its own reason why not. */
   append(commits: readonly Commit[]): Promise<CommitResult[]>;
-  /** Prolongs the leases of runs. Gives for each whether it is still the owner's. */
+  /** Prolongs the leases of runs, also those that are over. Gives for each whether it is still the owner's, which has not let it go. */
   renew(runs: readonly { readonly runId: string; readonly epoch: number }[], leaseMs: number): Promise<boolean[]>;
   /** Lets runs go: others may claim them at once, and this owner knows them by `released`. */
   release(runs: readonly { readonly runId: string; readonly epoch: number }[]): Promise<void>;
@@ -130,7 +130,7 @@ export interface CheckpointStore {
   told(owner: string): Promise<readonly string[]>;
   /** The messages of a run that it has not taken. */
   messages(runId: string): Promise<readonly StoredMessage[]>;
-  /** By their ids. */
+  /** In the order of their ids; those that are added or go meanwhile may be left out. */
   list(filter?: RunFilter): AsyncIterable<RunInfo>;
   /** Forgets a run. False: there is none, or it is not over. */
   delete(runId: string): Promise<boolean>;

@@ -45,7 +45,7 @@ impl SqliteRuns {
             });
         };
         match &self.store {
-            Some(store) => store.request(&text, bytes.to_vec(), Box::new(reply)),
+            Some(store) => store.request(text, bytes.to_vec(), Box::new(reply)),
             None => reply(Err(blazen_runtime::Failure::new("closed", "the store has been closed"))),
         }
         Ok(promise)

@@ -22,7 +22,14 @@ impl Failure {
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        let code = error.sqlite_error_code();
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, InvalidPath, NulError, Utf8Error};
+        let code = match error {
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..) => {
+                Some(ErrorCode::DatabaseCorrupt)
+            }
+            InvalidPath(_) | NulError(_) => Some(ErrorCode::CannotOpen),
+            _ => error.sqlite_error_code(),
+        };
         let (kind, what) = match code {
             Some(ErrorCode::DiskFull) => ("full", "the disk is full: make room, then recover the run"),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
@@ -35,6 +42,10 @@ impl From<rusqlite::Error> for Failure {
             Some(ErrorCode::NotADatabase) => ("corrupt", "the file is no SQLite database: choose another"),
             Some(ErrorCode::CannotOpen) => ("unopened", "the file cannot be opened: its folder must exist and may be written to"),
             Some(ErrorCode::SystemIoFailure) => ("other", "the disk failed"),
+            Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => {
+                ("request", "what is to be stored is too large")
+            }
+            None => ("corrupt", "the database has what blazen did not write: restore it from a backup"),
             _ => ("other", "SQLite failed"),
         };
         Self::new(kind, format!("{what} ({error})"))

@@ -5,24 +5,55 @@ use serde::{Deserialize, Serialize};
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Request {
-    Create { run: NewRun },
-    Claim { claim: Claim },
-    Append { commits: Vec<Commit> },
-    Renew { runs: Vec<Owned>, lease_ms: f64 },
-    Release { runs: Vec<Owned> },
-    Push { run_id: String, message: Message },
-    Read { run_id: String },
-    Info { run_id: String },
-    Told { owner: String },
-    Messages { run_id: String },
-    List { filter: Filter, after: Option<String>, limit: u32 },
-    Delete { run_id: String },
+    Create {
+        run: NewRun,
+    },
+    Claim {
+        claim: Claim,
+    },
+    Append {
+        commits: Vec<Commit>,
+    },
+    Renew {
+        runs: Vec<Owned>,
+        lease_ms: f64,
+    },
+    Release {
+        runs: Vec<Owned>,
+    },
+    Push {
+        run_id: String,
+        message: Message,
+    },
+    Read {
+        run_id: String,
+    },
+    Info {
+        run_id: String,
+    },
+    Told {
+        owner: String,
+    },
+    Messages {
+        run_id: String,
+    },
+    /// Looks at so many runs, so that a long list holds nobody up.
+    List {
+        filter: Filter,
+        after: Option<String>,
+        limit: u32,
+    },
+    Delete {
+        run_id: String,
+    },
+    /// Closes the file, which a later request opens again.
+    Close,
 }
 
 impl Request {
     /// Whether it changes nothing.
     pub fn reads(&self) -> bool {
-        matches!(self, Self::Read { .. } | Self::Info { .. } | Self::Told { .. } | Self::Messages { .. } | Self::List { .. })
+        matches!(self, Self::Read { .. } | Self::Info { .. } | Self::Told { .. } | Self::Messages { .. } | Self::List { .. } | Self::Close)
     }
 }
 
@@ -143,6 +174,15 @@ pub struct StoredMessage {
     pub number: i64,
     pub id: String,
     pub body: String,
+}
+
+/// A part of a list.
+#[derive(Serialize)]
+pub struct Page {
+    pub runs: Vec<RunInfo>,
+    /// The run behind which the next part begins, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 #[derive(Serialize)]

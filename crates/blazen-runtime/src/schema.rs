@@ -10,10 +10,23 @@ use crate::failure::Failure;
 /// "blzn": tells other programs whose file it is.
 const APPLICATION: i32 = 0x626c_7a6e;
 const VERSION: i32 = 1;
-/// How long another process may hold the database.
-const BUSY: Duration = Duration::from_secs(10);
 
-const SCHEMA: &str = "
+/// What tests have otherwise.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long another process may hold the database.
+    pub busy: Duration,
+    /// SQL for each connection that is opened.
+    pub prepare: &'static str,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { busy: Duration::from_secs(10), prepare: "" }
+    }
+}
+
+pub const TABLES: &str = "
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY,
         run_id TEXT NOT NULL UNIQUE,
@@ -36,12 +49,15 @@ const SCHEMA: &str = "
     CREATE INDEX going ON runs (workflow, lease_end) WHERE status < 2;
     CREATE INDEX due ON runs (workflow, deadline) WHERE deadline IS NOT NULL AND status IN (2, 3);
     CREATE INDEX told ON runs (workflow) WHERE said > 0;
+    CREATE INDEX heard ON runs (owner) WHERE said > 0;
+    -- Not clustered by run: what is written at once stands in few pages, and a piece of a page's size wastes none.
     CREATE TABLE pieces (
+        id INTEGER PRIMARY KEY,
         run INTEGER NOT NULL,
         sequence INTEGER NOT NULL,
-        bytes BLOB NOT NULL,
-        PRIMARY KEY (run, sequence)
-    ) STRICT, WITHOUT ROWID;
+        bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX piece ON pieces (run, sequence);
     CREATE TABLE messages (
         run INTEGER NOT NULL,
         number INTEGER NOT NULL,
@@ -52,44 +68,59 @@ const SCHEMA: &str = "
 ";
 
 /// Opens a database, and makes the tables in a new one.
-pub fn open(path: &Path) -> Result<Connection, Failure> {
+pub fn open(path: &Path, settings: &Settings) -> Result<Connection, Failure> {
     let connection = Connection::open_with_flags(path, OpenFlags::default())?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(settings.busy)?;
     // Before anything is written to a file of somebody else's.
-    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if tables > 0 && application != APPLICATION {
-        return Err(Failure::new("unopened", "the file is a database of another program: choose another"));
+    let fresh = tables(&connection)? == 0;
+    if !fresh {
+        whose(&connection)?;
     }
     connection.pragma_update(None, "journal_mode", "wal")?;
     // A commit is on the disk when it has returned.
     connection.pragma_update(None, "synchronous", "full")?;
     connection.set_prepared_statement_cache_capacity(64);
-    check(&connection)?;
-    if tables == 0 {
+    connection.execute_batch(settings.prepare)?;
+    if fresh {
         create(&connection)?;
+    } else {
+        check(&connection)?;
+    }
+    Ok(connection)
+}
+
+fn tables(connection: &Connection) -> Result<i64, Failure> {
+    Ok(connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?)
+}
+
+fn whose(connection: &Connection) -> Result<(), Failure> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if application != APPLICATION {
+        return Err(Failure::new("unopened", "the file is a database of another program: choose another"));
     }
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version > VERSION {
         return Err(Failure::new("newer", format!("the database has version {version}, this build reads up to {VERSION}: update blazen")));
     }
-    Ok(connection)
+    Ok(())
 }
 
 fn create(connection: &Connection) -> Result<(), Failure> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     // Another process may have made them meanwhile.
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if tables == 0 {
+    if tables(connection)? == 0 {
         connection.pragma_update(None, "application_id", APPLICATION)?;
         connection.pragma_update(None, "user_version", VERSION)?;
-        connection.execute_batch(SCHEMA)?;
+        connection.execute_batch(TABLES)?;
     }
     connection.execute_batch("COMMIT")?;
-    Ok(())
+    whose(connection)
 }
 
 fn check(connection: &Connection) -> Result<(), Failure> {
     let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(Failure::new("corrupt", format!("the database is damaged: {found}. Restore it from a backup"))) }
+    match found.lines().last() {
+        Some("ok") => Ok(()),
+        why => Err(Failure::new("corrupt", format!("the database is damaged: restore it from a backup ({})", why.unwrap_or_default()))),
+    }
 }

@@ -3,10 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Value, json};
 
+use crate::claim;
 use crate::failure::Failure;
 use crate::request::*;
 
-const COLUMNS: &str = "id, run_id, workflow, version, epoch, sequence, lease_end, status, deadline, requests, inbox, stream, at, outcome";
+pub const COLUMNS: &str =
+    "id, run_id, workflow, version, epoch, sequence, lease_end, status, deadline, requests, inbox, stream, at, outcome";
 
 /// A request's answer in JSON, and bytes that belong to it.
 pub type Answer = (Value, Vec<u8>);
@@ -15,14 +17,14 @@ pub type Answer = (Value, Vec<u8>);
 pub fn perform(connection: &Connection, request: &Request, blob: &[u8], now: i64) -> Result<Answer, Failure> {
     match request {
         Request::Create { run } => Ok((json!(create(connection, run, blob, now)?), Vec::new())),
-        Request::Claim { claim: wanted } => claim(connection, wanted, now),
+        Request::Claim { claim } => claim::claim(connection, claim, now),
         Request::Append { commits } => append(connection, commits, blob),
         Request::Renew { runs, lease_ms } => {
             let mut statement =
-                connection.prepare_cached("UPDATE runs SET lease_end = ?3 WHERE run_id = ?1 AND epoch = ?2 AND owner IS NOT NULL")?;
+                connection.prepare_cached("UPDATE runs SET lease_end = ?3 WHERE run_id = ?1 AND epoch = ?2 AND lease_end > 0")?;
             let mut kept = Vec::with_capacity(runs.len());
             for run in runs {
-                kept.push(statement.execute(params![run.run_id, run.epoch, now + *lease_ms as i64])? == 1);
+                kept.push(statement.execute(params![run.run_id, run.epoch, lease_end(now, *lease_ms)])? == 1);
             }
             Ok((json!(kept), Vec::new()))
         }
@@ -41,8 +43,7 @@ pub fn perform(connection: &Connection, request: &Request, blob: &[u8], now: i64
         }
         Request::Info { run_id } => Ok((json!(find(connection, run_id)?.map(|found| found.info)), Vec::new())),
         Request::Told { owner } => {
-            let sql = "SELECT run_id FROM runs WHERE said > 0 AND owner = ?1 AND lease_end > 0";
-            let mut statement = connection.prepare_cached(sql)?;
+            let mut statement = connection.prepare_cached(claim::TOLD)?;
             let told = statement.query_map([owner], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
             Ok((json!(told), Vec::new()))
         }
@@ -55,18 +56,24 @@ pub fn perform(connection: &Connection, request: &Request, blob: &[u8], now: i64
             let deleted = connection.prepare_cached("DELETE FROM runs WHERE run_id = ?1 AND status >= 4")?.execute([run_id])?;
             Ok((json!(deleted == 1), Vec::new()))
         }
+        Request::Close => Ok((Value::Null, Vec::new())),
     }
 }
 
-/// A row of `runs`.
-struct Found {
-    id: i64,
-    epoch: i64,
-    sequence: i64,
-    info: RunInfo,
+/// When a lease is over: after now, since 0 says that there is none.
+pub fn lease_end(now: i64, lease_ms: f64) -> i64 {
+    now.saturating_add(lease_ms as i64).max(1)
 }
 
-fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
+/// A row of `runs`.
+pub struct Found {
+    pub id: i64,
+    pub epoch: i64,
+    pub sequence: i64,
+    pub info: RunInfo,
+}
+
+pub fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
     let status: usize = row.get::<_, i64>("status")?.try_into().unwrap_or(usize::MAX);
     let requests: String = row.get("requests")?;
     Ok(Found {
@@ -98,29 +105,36 @@ fn find(connection: &Connection, run_id: &str) -> Result<Option<Found>, Failure>
 
 fn list(connection: &Connection, filter: &Filter, after: Option<&str>, limit: u32) -> Result<Answer, Failure> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM runs WHERE run_id > ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR workflow = ?3)
-            AND (?4 IS NULL OR deadline <= ?4) AND (?5 IS NULL OR at <= ?5) ORDER BY run_id LIMIT ?6"
+        "SELECT {COLUMNS}, (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR workflow = ?3) AND (?4 IS NULL OR coalesce(deadline <= ?4, 0))
+            AND (?5 IS NULL OR at <= ?5) AS wanted FROM runs WHERE run_id > ?1 ORDER BY run_id LIMIT ?6"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let Filter { status, workflow, due_by, unchanged_since } = filter;
-    let rows = statement.query_map(
-        params![
-            after.unwrap_or(""),
-            status.map(Status::number),
-            workflow,
-            due_by.map(|due| due as i64),
-            unchanged_since.map(|since| since as i64),
-            limit
-        ],
-        found,
-    )?;
-    let infos = rows.map(|row| Ok(row?.info)).collect::<Result<Vec<_>, Failure>>()?;
-    Ok((json!(infos), Vec::new()))
+    let mut rows = statement.query(params![
+        after.unwrap_or(""),
+        status.map(Status::number),
+        workflow,
+        due_by.map(|due| due as i64),
+        unchanged_since.map(|since| since as i64),
+        limit
+    ])?;
+    let mut page = Page { runs: Vec::new(), after: None };
+    let mut seen = 0;
+    while let Some(row) = rows.next()? {
+        seen += 1;
+        if seen == limit {
+            page.after = Some(row.get("run_id")?);
+        }
+        if row.get("wanted")? {
+            page.runs.push(found(row)?.info);
+        }
+    }
+    Ok((json!(page), Vec::new()))
 }
 
 fn create(connection: &Connection, run: &NewRun, base: &[u8], now: i64) -> Result<bool, Failure> {
     let Head { status, deadline, requests, inbox, stream, at, outcome } = &run.head;
-    let lease_end = run.owner.as_ref().map_or(0, |owner| now + owner.lease_ms as i64);
+    let lease_end = run.owner.as_ref().map_or(0, |owner| lease_end(now, owner.lease_ms));
     let sql = "INSERT INTO runs (run_id, workflow, version, epoch, sequence, owner, lease_end, status, deadline, requests, inbox, stream, at, said, outcome)
         VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?12) ON CONFLICT (run_id) DO NOTHING";
     let inserted = connection.prepare_cached(sql)?.execute(params![
@@ -145,35 +159,6 @@ fn create(connection: &Connection, run: &NewRun, base: &[u8], now: i64) -> Resul
     Ok(true)
 }
 
-fn claim(connection: &Connection, claim: &Claim, now: i64) -> Result<Answer, Failure> {
-    let limit = claim.limit.min(f64::from(u32::MAX)) as i64;
-    let free = "lease_end <= ?2 AND (?5 IS NULL OR owner = ?5)";
-    let sql = match claim.run_id {
-        Some(_) => format!("SELECT {COLUMNS} FROM runs WHERE run_id = ?4 AND workflow = ?1 AND status < 4 AND {free} LIMIT ?3"),
-        // Each part has its own index.
-        None => format!(
-            "SELECT {COLUMNS} FROM (
-                SELECT * FROM (SELECT * FROM runs WHERE workflow = ?1 AND status < 2 AND {free} LIMIT ?3)
-                UNION ALL SELECT * FROM (SELECT * FROM runs WHERE workflow = ?1 AND deadline <= ?2 AND deadline IS NOT NULL AND status IN (2, 3) AND said = 0 AND {free} LIMIT ?3)
-                UNION ALL SELECT * FROM (SELECT * FROM runs WHERE workflow = ?1 AND said > 0 AND status IN (2, 3) AND {free} LIMIT ?3)
-            ) WHERE ?4 IS NULL LIMIT ?3"
-        ),
-    };
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement
-        .query_map(params![claim.workflow, now, limit, claim.run_id, claim.released.then_some(&claim.owner)], found)?
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut own = connection.prepare_cached("UPDATE runs SET epoch = epoch + 1, owner = ?2, lease_end = ?3 WHERE id = ?1")?;
-    let mut bytes = Vec::new();
-    let mut claimed = Vec::with_capacity(rows.len());
-    for mut found in rows {
-        own.execute(params![found.id, claim.owner, now + claim.lease_ms as i64])?;
-        found.epoch += 1;
-        claimed.push(stored(connection, found, &mut bytes)?);
-    }
-    Ok((json!(claimed), bytes))
-}
-
 fn append(connection: &Connection, commits: &[Commit], blob: &[u8]) -> Result<Answer, Failure> {
     let mut find = connection.prepare_cached("SELECT id, epoch, sequence, inbox FROM runs WHERE run_id = ?1")?;
     let mut rest = blob;
@@ -187,7 +172,7 @@ fn append(connection: &Connection, commits: &[Commit], blob: &[u8]) -> Result<An
             find.query_row([&commit.run_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
         results.push(match row {
             None => "unknown",
-            Some((_, epoch, sequence, _)) if epoch != commit.epoch || sequence + 1 != commit.sequence => "fenced",
+            Some((_, epoch, sequence, _)) if epoch != commit.epoch || sequence.checked_add(1) != Some(commit.sequence) => "fenced",
             Some((id, _, _, inbox)) => {
                 write(connection, id, commit, bytes, inbox)?;
                 "stored"
@@ -261,7 +246,7 @@ fn messages(connection: &Connection, found: &Found) -> Result<Vec<StoredMessage>
 }
 
 /// A run with its base and deltas, which are added to `bytes`.
-fn stored(connection: &Connection, found: Found, bytes: &mut Vec<u8>) -> Result<StoredRun, Failure> {
+pub fn stored(connection: &Connection, found: Found, bytes: &mut Vec<u8>) -> Result<StoredRun, Failure> {
     let mut statement = connection.prepare_cached("SELECT bytes FROM pieces WHERE run = ?1 ORDER BY sequence")?;
     let mut lengths = Vec::new();
     let mut rows = statement.query([found.id])?;

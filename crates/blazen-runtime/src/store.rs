@@ -1,17 +1,13 @@
 //! A thread that owns the database: what is asked while it writes goes in one transaction, with one fsync, when it is done.
 
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, absolute};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::Connection;
-use serde_json::Value;
-
+use crate::database::{Asked, Database};
 use crate::failure::Failure;
-use crate::request::Request;
-use crate::schema;
-use crate::sqlite::{self, perform};
+use crate::schema::Settings;
 
 /// JSON, and bytes that belong to it.
 pub type Answer = Result<(String, Vec<u8>), Failure>;
@@ -19,12 +15,6 @@ type Reply = Box<dyn FnOnce(Answer) + Send>;
 
 /// Requests that go in one transaction at most.
 const BATCH: usize = 10_000;
-
-struct Job {
-    request: Result<Request, Failure>,
-    blob: Vec<u8>,
-    reply: Reply,
-}
 
 /// Runs in a SQLite database, which several processes may share. Dropped, it does what it was asked before, then closes.
 pub struct Store {
@@ -34,86 +24,108 @@ pub struct Store {
 impl Store {
     /// Opens the file with the first request; that and each later one tells why it cannot be opened.
     pub fn new(path: &Path) -> Self {
+        Self::with(path, Settings::default())
+    }
+
+    /// With settings that tests need.
+    #[doc(hidden)]
+    pub fn with(path: &Path, settings: Settings) -> Self {
+        // As it is meant now, wherever the process goes; and an absolute path is none of SQLite's special names.
+        let path = absolute(path).unwrap_or_else(|_| path.to_owned());
+        let mut database = Database::new(path, settings);
+        Self::serving(move |batch| database.answer(batch))
+    }
+
+    fn serving(answer: impl FnMut(&[Asked]) -> Vec<Answer> + Send + 'static) -> Self {
         let (jobs, received) = channel();
-        let path = path.to_owned();
-        let spawned = thread::Builder::new().name("blazen-store".to_owned()).spawn(move || serve(&path, &received));
-        // Without a thread every request is answered by its being dropped: see `request`.
+        let spawned = thread::Builder::new().name("blazen-store".to_owned()).spawn(move || serve(&received, answer));
+        // Without a thread nothing receives, and every request is answered by its being dropped.
         drop(spawned);
         Self { jobs }
     }
 
     /// Asks in JSON (`request.rs`); the answer is durable when `reply` is called, by the store's thread.
-    pub fn request(&self, request: &str, blob: Vec<u8>, reply: Reply) {
-        let request = serde_json::from_str(request).map_err(|error| Failure::request(&error));
-        if let Err(unsent) = self.jobs.send(Job { request, blob, reply }) {
-            (unsent.0.reply)(Err(Failure::new("other", "the store's thread is gone")));
+    pub fn request(&self, request: String, blob: Vec<u8>, reply: Reply) {
+        // What cannot be sent is dropped.
+        let _ = self.jobs.send(Job { request, blob, waiting: Waiting(Some(reply)) });
+    }
+}
+
+struct Job {
+    request: String,
+    blob: Vec<u8>,
+    waiting: Waiting,
+}
+
+/// Somebody who waits for an answer, and gets one: when this is dropped at the latest.
+struct Waiting(Option<Reply>);
+
+impl Waiting {
+    fn settle(&mut self, answer: Answer) {
+        if let Some(reply) = self.0.take() {
+            // What one does with its answer is no reason for others to get none.
+            let _ = catch_unwind(AssertUnwindSafe(|| reply(answer)));
         }
     }
 }
 
-fn serve(path: &Path, jobs: &Receiver<Job>) {
-    let mut connection = None;
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.settle(Err(Failure::new("other", "the store's thread has failed: what was asked of it may be done, or not")));
+    }
+}
+
+fn serve(jobs: &Receiver<Job>, mut answer: impl FnMut(&[Asked]) -> Vec<Answer>) {
     while let Ok(first) = jobs.recv() {
-        let mut batch = vec![first];
-        while batch.len() < BATCH
-            && let Ok(job) = jobs.try_recv()
-        {
-            batch.push(job);
+        let (mut asked, mut waiting) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(job) = next {
+            asked.push(Asked::new(&job.request, job.blob));
+            waiting.push(job.waiting);
+            next = if asked.len() < BATCH { jobs.try_recv().ok() } else { None };
         }
-        if connection.is_none() {
-            match schema::open(path) {
-                Ok(opened) => connection = Some(opened),
-                Err(failure) => {
-                    batch.into_iter().for_each(|job| (job.reply)(Err(failure.clone())));
-                    continue;
-                }
-            }
-        }
-        if let Some(opened) = &connection {
-            let (answers, broken) = answer(opened, &batch);
-            if broken {
-                // It may be well when it is opened anew.
-                connection = None;
-            }
-            for (job, answer) in batch.into_iter().zip(answers) {
-                (job.reply)(answer.map(|(json, bytes)| (json.to_string(), bytes)));
-            }
-        }
+        // Those whom a panic has left without an answer get theirs when they are dropped.
+        let answers = catch_unwind(AssertUnwindSafe(|| answer(&asked))).unwrap_or_default();
+        waiting.iter_mut().zip(answers).for_each(|(waiting, answer)| waiting.settle(answer));
     }
 }
 
-/// The answers in their order; whether the connection is not to be used any more.
-fn answer(connection: &Connection, batch: &[Job]) -> (Vec<Result<sqlite::Answer, Failure>>, bool) {
-    let writes = batch.iter().any(|job| job.request.as_ref().is_ok_and(|request| !request.reads()));
-    let performed = begin(connection, writes).and_then(|()| {
-        let now = now();
-        let mut answers = Vec::with_capacity(batch.len());
-        for job in batch {
-            answers.push(match &job.request {
-                Ok(request) => perform(connection, request, &job.blob, now)?,
-                Err(_) => (Value::Null, Vec::new()),
-            });
-        }
-        connection.execute_batch("COMMIT")?;
-        Ok(answers)
-    });
-    let of = |job: &Job, answer| job.request.as_ref().map_or_else(|failure| Err(failure.clone()), |_| answer);
-    match performed {
-        Ok(answers) => (batch.iter().zip(answers).map(|(job, answer)| of(job, Ok(answer))).collect(), false),
-        Err(failure) => {
-            let undone = connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok();
-            let broken = !undone || !matches!(failure.kind, "locked" | "request");
-            (batch.iter().map(|job| of(job, Err(failure.clone()))).collect(), broken)
-        }
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn ask(store: &Store, request: &str) -> Receiver<Answer> {
+        let (sender, answer) = channel();
+        store.request(request.to_owned(), Vec::new(), Box::new(move |answer| sender.send(answer).unwrap()));
+        answer
     }
-}
 
-fn begin(connection: &Connection, writes: bool) -> Result<(), Failure> {
-    connection.execute_batch(if writes { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
-    Ok(())
-}
+    #[test]
+    fn a_panic_settles_what_was_asked_and_the_next_requests_are_served() {
+        let mut panics = 1;
+        let store = Store::serving(move |batch| {
+            if panics > 0 {
+                panics -= 1;
+                panic!("a bug");
+            }
+            batch.iter().map(|_| Ok(("done".to_owned(), Vec::new()))).collect()
+        });
+        assert_eq!(ask(&store, "1").recv().unwrap().unwrap_err().kind, "other");
+        assert_eq!(ask(&store, "2").recv().unwrap().unwrap().0, "done");
+    }
 
-/// Ms since 1970. Leases end by it; what a wrong clock takes over too early is fenced by its epoch.
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    #[test]
+    fn a_reply_that_panics_leaves_the_others_theirs() {
+        let store = Store::serving(|batch| batch.iter().map(|_| Ok(("done".to_owned(), Vec::new()))).collect());
+        store.request(String::new(), Vec::new(), Box::new(|_| panic!("a bug")));
+        assert_eq!(ask(&store, "2").recv().unwrap().unwrap().0, "done");
+    }
+
+    #[test]
+    fn without_a_thread_each_request_is_answered() {
+        let (jobs, received) = channel();
+        drop(received);
+        assert_eq!(ask(&Store { jobs }, "1").recv().unwrap().unwrap_err().kind, "other");
+    }
 }
