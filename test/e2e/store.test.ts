@@ -186,6 +186,39 @@ describe("a run with a store (12.1)", () => {
     expect(await process.disk.read("r")).toMatchObject({ status: "running", sequence: 2 });
   });
 
+  test("a store that fails at the very end of a run ends it too", async () => {
+    const process = new Process(disk().store);
+    process.onAppend = (_, commits) => {
+      if (commits[0]!.kind === "head") throw new Error("disk full");
+      return undefined;
+    };
+    expect(await caught(busy([]).run({}, { store: process, runId: "r" }))).toMatchObject({ code: "STORE", runId: "r", cause: { message: "disk full" } });
+    expect(await process.disk.read("r")).toMatchObject({ status: "running" });
+  });
+
+  test("relaxed: a write that fails while the run ends is told of, at whatever moment it does", async () => {
+    for (let late = 0; late < 20; late++) {
+      const process = new Process(disk().store);
+      const [goOn, write] = [deferred<void>(), deferred<void>()];
+      process.onAppend = (_, commits) => {
+        if (commits[0]!.kind === "head") throw new Error("disk full");
+        return write.promise;
+      };
+      const run = new Workflow("ends")
+        .step("one", "StartEvent", (_, ctx) => {
+          void ctx.commit();
+          return goOn.promise.then(() => new StopEvent({ result: 1 }));
+        })
+        .run({}, { store: process, durability: "relaxed" });
+      const failure = caught(run);
+      await turns();
+      goOn.resolve();
+      for (let turn = 0; turn < late; turn++) await undefined;
+      write.reject(new Error("disk full"));
+      expect(await failure, `${late} microtasks late`).toMatchObject({ code: "STORE" });
+    }
+  });
+
   test("bad options", async () => {
     const { store } = disk();
     const workflow = busy([]);
@@ -238,6 +271,23 @@ describe("recovery (12.3)", () => {
       }
     },
   );
+
+  test("an owner that was taken for dead is fenced, though it has come to the end of the run", async () => {
+    const { store, later } = disk();
+    const first = new Process(store);
+    const second = new Process(store);
+    const workflow = busy([]);
+    let result: unknown;
+    first.onAppend = async (_, commits) => {
+      if (commits[0]!.kind !== "head") return;
+      later();
+      const [handler] = await busy([]).recover(second);
+      result = await handler!.result();
+    };
+    expect(await caught(workflow.run({}, { store: first, runId: "r" }))).toBeInstanceOf(FencedError);
+    expect(result).toEqual({ n: 17, count: 3, rounds: 4 });
+    expect(await store.read("r")).toMatchObject({ status: "completed" });
+  });
 
   test("an owner that was taken for dead is fenced, and the run is none the worse", async () => {
     const { store, later } = disk();

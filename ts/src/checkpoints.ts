@@ -77,6 +77,8 @@ export class Checkpoints {
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Nothing is written any more: the run is over, or not this process' any more. */
   #stopped = false;
+  /** Why the run is not this process' any more, or is not stored. */
+  #failure: Error | undefined = undefined;
   #leaving = false;
   readonly #waiters: Waiter[] = [];
   /** What the next delta has of the host's, by key; undefined: the entry is gone. */
@@ -184,21 +186,28 @@ export class Checkpoints {
     frame(IN_DURABLE, this.policy.strict ? this.#durable : this.#durable + AHEAD, 0, 0);
   }
 
-  /** The run has ended: the store is told how, after all else. @throws (as a rejection) StoreError, FencedError */
+  /** The run has ended: the store is told how, after all else. Gives what the run's owner is told, which is why it could not be stored if so. */
   async end(outcome: Outcome): Promise<Outcome> {
-    if (this.#stopped) return outcome;
     await this.creating;
+    // What has failed meanwhile could not fail a run that was ending.
+    if (this.#failure !== undefined) return { status: "failed", error: this.#failure };
     if (this.#stopped || this.sequence < 0) return outcome;
     this.#halt();
     await this.#writing;
     const told = outcomeText(this.run, outcome);
-    const result = await this.writer.append({ ...this.#commit("head", NO_BYTES), head: { ...this.#head(), status: told.outcome.status, outcome: told.text } });
-    this.#settle(result);
-    return told.outcome;
+    const head = { ...this.#head(), status: told.outcome.status, outcome: told.text };
+    let result: CommitResult;
+    try {
+      result = await this.writer.append({ ...this.#commit("head", NO_BYTES), head });
+    } catch (cause) {
+      return { status: "failed", error: storeError(this.run, cause) };
+    }
+    return result === "stored" ? told.outcome : { status: "failed", error: this.#refused(result) };
   }
   /** The run is not this process' any more, or its store has failed: nothing of it is written from here on. */
   abandon(error: Error): void {
     if (this.#stopped) return;
+    this.#failure = error;
     this.#halt();
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
     failRun(this.run, error);
@@ -345,14 +354,15 @@ export class Checkpoints {
       this.sequence++;
       return true;
     }
+    this.abandon(this.#refused(result));
+    return false;
+  }
+  #refused(result: CommitResult): FencedError {
     const { run } = this;
     const why = result === "fenced" ? "another owner has claimed it" : "the store does not have it any more";
-    this.abandon(
-      new FencedError(`${run.title}: run ${run.runId} is not this process' any more: ${why}. What it did since its last commit does not count.`, {
-        runId: run.runId,
-      }),
-    );
-    return false;
+    return new FencedError(`${run.title}: run ${run.runId} is not this process' any more: ${why}. What it did since its last commit does not count.`, {
+      runId: run.runId,
+    });
   }
   #commit(kind: "base" | "delta" | "head", bytes: Uint8Array) {
     return { runId: this.run.runId, epoch: this.epoch, sequence: this.sequence + 1, kind, bytes };
