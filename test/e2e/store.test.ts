@@ -219,6 +219,45 @@ describe("a run with a store (12.1)", () => {
     }
   });
 
+  test("strict: commit points and answers are over when they are on disk (4.2)", async () => {
+    const process = new Process(disk().store);
+    const told: string[] = [];
+    const handler = new Workflow("points")
+      .step("one", "StartEvent", async (_, ctx) => {
+        for (const point of ["commit", "send", "ask"] as const) {
+          if (point === "commit") await ctx.commit();
+          else if (point === "send") await ctx.sendEvent(new Item({ n: 1 }));
+          else await ctx.requestInput({ prompt: "go on?" });
+          told.push(point);
+        }
+        return new StopEvent({ result: told });
+      })
+      .step("two", Item, () => {})
+      .start({}, { store: process });
+    let gate = deferred<void>();
+    process.onAppend = () => gate.promise;
+    const pass = async () => {
+      const { resolve } = gate;
+      gate = deferred<void>();
+      resolve();
+      await turns();
+    };
+    await turns();
+    expect(told).toEqual([]);
+    await pass();
+    expect(told).toEqual(["commit"]);
+    await pass();
+    expect(told[1]).toBe("send");
+    while (handler.pendingInputs.length === 0) await pass();
+    const answered = handler.respond(handler.pendingInputs[0]!.id, true).then(() => told.push("answered"));
+    await turns();
+    expect(told).not.toContain("answered");
+    process.onAppend = undefined;
+    gate.resolve();
+    await answered;
+    await handler.result();
+  });
+
   test("bad options", async () => {
     const { store } = disk();
     const workflow = busy([]);
