@@ -15,6 +15,7 @@ import {
   UnserializableError,
   Workflow,
 } from "blazen";
+import { VirtualClock } from "blazen/testing";
 import { describe, expect, test } from "vitest";
 import { deferred } from "./deferred";
 import { caught, turns } from "./support";
@@ -350,6 +351,29 @@ describe("recovery (12.3)", () => {
     holds[1]!.resolve();
     expect(await recovered!.result()).toBe(2);
     expect(await store.read("r")).toMatchObject({ status: "completed", epoch: 2 });
+  });
+
+  test("a recovered run has the clock that it is given: a sleep goes on for what is left of it", async () => {
+    const { store, later } = disk();
+    const workflow = () =>
+      new Workflow("sleeps").step("sleep", "StartEvent", async (_, ctx) => {
+        await ctx.sleep(1000);
+        return new StopEvent({ result: "awake" });
+      });
+    const start = new Date(999_000);
+    const first = new Process(store);
+    const clock = new VirtualClock(start);
+    workflow().start({}, { store: first, runId: "r", clock });
+    await turns();
+    first.dead = true;
+    later();
+    const other = new VirtualClock(Number(start) + 400);
+    const [handler] = await workflow().recover(store, { clock: other });
+    await other.advance(599);
+    expect(handler!.status).not.toBe("completed");
+    await other.advance(1);
+    expect(await handler!.result()).toBe("awake");
+    await expect(workflow().recover(store, { clock: {} as never })).rejects.toMatchObject({ code: "DEFINITION" });
   });
 
   test("children, questions and pipelines come back too", async () => {
