@@ -178,6 +178,12 @@ export class Life {
   read(runId) {
     return this.#read("read", runId);
   }
+  info(runId) {
+    return this.#read("info", runId);
+  }
+  told(owner) {
+    return this.#read("told", owner);
+  }
   messages(runId) {
     return this.#read("messages", runId);
   }
