@@ -12,12 +12,14 @@ import {
   UnserializableError,
   Workflow,
 } from "blazen";
+import { VirtualClock } from "blazen/testing";
 import { describe, expect, test } from "vitest";
 import { busy } from "./busy";
 import { deferred } from "./deferred";
 import { killAtEachWrite, kills, Process } from "./process";
 import { caught, turns } from "./support";
 
+class Item extends event("Item")<{ n: number }> {}
 class Next extends event("Next")<{ n: number }> {}
 
 /** A disk, whose clock passes all leases when a process is gone. */
@@ -117,6 +119,68 @@ describe("a run with a store (12.1)", () => {
     expect(await handler!.result()).toBe(1);
   });
 
+  test("relaxed: a write that fails while the run ends is told of, at whatever moment it does", async () => {
+    for (let late = 0; late < 20; late++) {
+      const process = new Process(disk().store);
+      const [goOn, write] = [deferred<void>(), deferred<void>()];
+      process.onAppend = (_, commits) => {
+        if (commits[0]!.kind === "head") throw new Error("disk full");
+        return write.promise;
+      };
+      const run = new Workflow("ends")
+        .step("one", "StartEvent", (_, ctx) => {
+          void ctx.commit();
+          return goOn.promise.then(() => new StopEvent({ result: 1 }));
+        })
+        .run({}, { store: process, durability: "relaxed" });
+      const failure = caught(run);
+      await turns();
+      goOn.resolve();
+      for (let turn = 0; turn < late; turn++) await undefined;
+      write.reject(new Error("disk full"));
+      expect(await failure, `${late} microtasks late`).toMatchObject({ code: "STORE" });
+    }
+  });
+
+  test("strict: commit points and answers are over when they are on disk (4.2)", async () => {
+    const process = new Process(disk().store);
+    const told: string[] = [];
+    const handler = new Workflow("points")
+      .step("one", "StartEvent", async (_, ctx) => {
+        for (const point of ["commit", "send", "ask"] as const) {
+          if (point === "commit") await ctx.commit();
+          else if (point === "send") await ctx.sendEvent(new Item({ n: 1 }));
+          else await ctx.requestInput({ prompt: "go on?" });
+          told.push(point);
+        }
+        return new StopEvent({ result: told });
+      })
+      .step("two", Item, () => {})
+      .start({}, { store: process });
+    let gate = deferred<void>();
+    process.onAppend = () => gate.promise;
+    const pass = async () => {
+      const { resolve } = gate;
+      gate = deferred<void>();
+      resolve();
+      await turns();
+    };
+    await turns();
+    expect(told).toEqual([]);
+    await pass();
+    expect(told).toEqual(["commit"]);
+    await pass();
+    expect(told[1]).toBe("send");
+    while (handler.pendingInputs.length === 0) await pass();
+    const answered = handler.respond(handler.pendingInputs[0]!.id, true).then(() => told.push("answered"));
+    await turns();
+    expect(told).not.toContain("answered");
+    process.onAppend = undefined;
+    gate.resolve();
+    await answered;
+    await handler.result();
+  });
+
   test("bad options", async () => {
     const { store } = disk();
     const workflow = busy([]);
@@ -131,6 +195,23 @@ describe("a run with a store (12.1)", () => {
 
 describe("recovery (12.3)", () => {
   test.each(kills)("%s: killed %s any write, the run ends as if it had not been", (_, kind, policy) => killAtEachWrite(kind, policy, disk));
+
+  test("an owner that was taken for dead is fenced, though it has come to the end of the run", async () => {
+    const { store, later } = disk();
+    const first = new Process(store);
+    const second = new Process(store);
+    const workflow = busy([]);
+    let result: unknown;
+    first.onAppend = async (_, commits) => {
+      if (commits[0]!.kind !== "head") return;
+      later();
+      const [handler] = await busy([]).recover(second);
+      result = await handler!.result();
+    };
+    expect(await caught(workflow.run({}, { store: first, runId: "r" }))).toBeInstanceOf(FencedError);
+    expect(result).toEqual({ n: 17, count: 3, rounds: 4 });
+    expect(await store.read("r")).toMatchObject({ status: "completed" });
+  });
 
   test("an owner that was taken for dead is fenced, and the run is none the worse", async () => {
     const { store, later } = disk();
@@ -154,6 +235,29 @@ describe("recovery (12.3)", () => {
     holds[1]!.resolve();
     expect(await recovered!.result()).toBe(2);
     expect(await store.read("r")).toMatchObject({ status: "completed", epoch: 2 });
+  });
+
+  test("a recovered run has the clock that it is given: a sleep goes on for what is left of it", async () => {
+    const { store, later } = disk();
+    const workflow = () =>
+      new Workflow("sleeps").step("sleep", "StartEvent", async (_, ctx) => {
+        await ctx.sleep(1000);
+        return new StopEvent({ result: "awake" });
+      });
+    const start = new Date(999_000);
+    const first = new Process(store);
+    const clock = new VirtualClock(start);
+    workflow().start({}, { store: first, runId: "r", clock });
+    await turns();
+    first.dead = true;
+    later();
+    const other = new VirtualClock(Number(start) + 400);
+    const [handler] = await workflow().recover(store, { clock: other });
+    await other.advance(599);
+    expect(handler!.status).not.toBe("completed");
+    await other.advance(1);
+    expect(await handler!.result()).toBe("awake");
+    await expect(workflow().recover(store, { clock: {} as never })).rejects.toMatchObject({ code: "DEFINITION" });
   });
 
   test("children, questions and pipelines come back too", async () => {

@@ -84,6 +84,8 @@ export class Checkpoints {
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Nothing is written any more: the run is over, or not this process' any more. */
   #stopped = false;
+  /** Why the run is not this process' any more, or is not stored. */
+  #failure: Error | undefined = undefined;
   #leaving = false;
   readonly #waiters: Waiter[] = [];
   /** What the next delta has of the host's, by key; undefined: the entry is gone. */
@@ -193,8 +195,9 @@ export class Checkpoints {
 
   /** The run has ended: the store is told how, after all else. @returns the end that counts */
   async end(outcome: Outcome): Promise<Outcome> {
-    if (this.#stopped) return outcome;
     await this.creating;
+    // What has failed meanwhile could not fail a run that was ending.
+    if (this.#failure !== undefined) return { status: "failed", error: this.#failure };
     if (this.#stopped || this.sequence < 0) return outcome;
     this.#halt();
     await this.#writing;
@@ -215,6 +218,7 @@ export class Checkpoints {
   /** The run is not this process' any more, or its store has failed: nothing of it is written from here on. */
   abandon(error: Error): void {
     if (this.#stopped) return;
+    this.#failure = error;
     this.#halt();
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
     failRun(this.run, error);

@@ -1,5 +1,6 @@
 import { Away } from "./away";
 import { close, use } from "./buffer";
+import type { Clock } from "./clock";
 import { checkId } from "./commit";
 import { randomId } from "./environment";
 import { DefinitionError, RunExistsError } from "./errors";
@@ -28,6 +29,8 @@ export interface WorkerOptions {
   durability?: "strict" | "relaxed";
   /** Milliseconds after which a run that only waits leaves memory. Default: 60,000 (9.3). */
   unloadAfter?: number;
+  /** Where the time of the runs comes from. Default: the system's clock. */
+  clock?: Clock;
 }
 
 export function checkWorkerOptions(where: string, options: unknown): void {
@@ -35,9 +38,9 @@ export function checkWorkerOptions(where: string, options: unknown): void {
     throw new DefinitionError(`${where}: ${why}`);
   };
   if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
-  const { concurrency, leaseMs, session, signal, durability, unloadAfter, ...unknown } = options;
+  const { concurrency, leaseMs, session, signal, durability, unloadAfter, clock, ...unknown } = options;
   const extra = Object.keys(unknown)[0];
-  if (extra !== undefined) refuse(`there is no option "${extra}". Known: concurrency, leaseMs, session, signal, durability, unloadAfter.`);
+  if (extra !== undefined) refuse(`there is no option "${extra}". Known: concurrency, leaseMs, session, signal, durability, unloadAfter, clock.`);
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && (concurrency as number) >= 1))
     refuse(`"concurrency" is a whole number from 1, not ${describe(concurrency)}.`);
   if (leaseMs !== undefined && !(typeof leaseMs === "number" && leaseMs >= 100))
@@ -47,6 +50,8 @@ export function checkWorkerOptions(where: string, options: unknown): void {
   if (durability !== undefined && durability !== "strict" && durability !== "relaxed")
     refuse(`"durability" is "strict" or "relaxed", not ${describe(durability)}.`);
   if (!isUnloadAfter(unloadAfter)) refuse(`"unloadAfter" is a number of milliseconds, Infinity for never, not ${describe(unloadAfter)}.`);
+  if (clock !== undefined && (typeof (clock as Clock)?.now !== "function" || typeof (clock as Clock).after !== "function"))
+    refuse(`"clock" has the functions now() and after(ms, callback); ${describe(clock)} has not.`);
 }
 
 /** Claims runs that nobody goes on with, up to so many, and goes on with them (12.3). @throws (as a rejection) StoreError, SnapshotError */
@@ -66,10 +71,16 @@ export async function recoverRuns(plan: Plan, store: CheckpointStore, keeping: K
   return runs;
 }
 
-export function keepingFor(store: CheckpointStore, { session, leaseMs, durability, unloadAfter }: WorkerOptions): Keeping {
+export function keepingFor(store: CheckpointStore, { session, leaseMs, durability, unloadAfter, clock }: WorkerOptions): Keeping {
   const leases = leasesOf(store);
   if (leaseMs !== undefined) leases.leaseMs = leaseMs;
-  return keepingOf({ ...(session && { session }), ...(durability && { durability }), ...(unloadAfter !== undefined && { unloadAfter }) }, leases.owner);
+  const options = {
+    ...(session && { session }),
+    ...(durability && { durability }),
+    ...(unloadAfter !== undefined && { unloadAfter }),
+    ...(clock && { clock }),
+  };
+  return keepingOf(options, leases.owner);
 }
 
 /** A run that was claimed goes on. @throws SnapshotError for one that is damaged, or does not fit this workflow */
