@@ -44,7 +44,7 @@ export type { PauseOptions } from "./pause";
 export { Pipeline } from "./pipeline";
 export type { Join, StageOptions } from "./pipeline-types";
 export type { Progress } from "./progress";
-export type { Worker, WorkerOptions } from "./recover";
+export type { RecoverOptions, Worker, WorkerOptions } from "./recover";
 export type { PendingInput, RequestOptions } from "./requests";
 export { type Resource, resource } from "./resource";
 export type { RetryPolicy } from "./retry";
