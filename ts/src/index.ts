@@ -51,6 +51,7 @@ export type { RetryPolicy } from "./retry";
 export type { RunStatus } from "./run";
 export type { SessionMap } from "./session";
 export { Snapshot } from "./snapshot";
+export { SqliteStore } from "./sqlite-store";
 export { toSSE } from "./sse";
 export type { StateMap } from "./state";
 export type { Received, StepOptions, StepResult } from "./step";
