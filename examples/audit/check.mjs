@@ -53,16 +53,19 @@ const copy = (value) => JSON.parse(JSON.stringify(value));
  */
 function checkFiles(kind, read, check) {
   return (
-    new Workflow(`check ${kind}`, { state: { checked: 0, total: 0 } })
+    new Workflow(`check ${kind}`, { state: { read: 0, checked: 0, total: 0 } })
       .step("list", Files, ({ root, found, maxLine }, ctx) => {
         const files = found.filter((file) => file.kind === kind);
         ctx.state.set("total", files.length);
         return files.map(({ path }) => new File({ root, path, maxLine }));
       })
-      .step("check", File, { concurrency: 8 }, async ({ root, path, maxLine }, { signal }) => {
+      .step("check", File, { concurrency: 8 }, async ({ root, path, maxLine }, ctx) => {
+        // Kept in a store, what was found in the file that had this place before is on disk now: a crash makes at most eight be read again.
+        await ctx.commit();
+        ctx.state.update("read", (read) => read + 1);
         let text;
         try {
-          text = await read(resolve(root, path), signal);
+          text = await read(resolve(root, path), ctx.signal);
         } catch (error) {
           return new Checked({ file: unread(path, kind, error) });
         }

@@ -35,7 +35,9 @@ import { caught } from "./support";
 
 const main = resolve(import.meta.dirname, "../../examples/audit/main.mjs");
 let folder = "";
-const audit = (...args: string[]) => auditOn({}, ...args);
+/** Without a store, as the demo is where there is none. */
+const audit = (...args: string[]) => auditOn({}, ...args, ...withoutStore(args));
+const withoutStore = (args: readonly string[]) => (args.includes("--resume") ? [] : ["--no-store"]);
 const auditOn = (env: NodeJS.ProcessEnv, ...args: string[]) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: "utf8", cwd: folder, env: { ...process.env, ...env } });
   return { status, stdout, stderr };
@@ -310,7 +312,7 @@ describe("the pipeline", () => {
   test("a terminal has a bar, which is rewritten and stays within its line", () => {
     const terminal = "Object.assign(process.stdout, { isTTY: true, columns: 60 });";
     const node = ["--import", `data:text/javascript,${encodeURIComponent(terminal)}`];
-    const { stdout } = spawnSync(process.execPath, [...node, main, tree, "--yes", "--out", "bar.md"], { encoding: "utf8", cwd: folder });
+    const { stdout } = spawnSync(process.execPath, [...node, main, tree, "--yes", "--out", "bar.md", "--no-store"], { encoding: "utf8", cwd: folder });
     const [progress, summary, after, ...rest] = stdout.split("\n").map((line) => line.split("\x1b[K").map((text) => text.replace("\r", "")));
     expect(progress![0]).toBe("[--------------------]   0 % collect");
     expect(progress).toContain("[####----------------]  20 % check: markdown 20 of 20, source 20 of 20".slice(0, 59));
@@ -324,7 +326,7 @@ describe("the pipeline", () => {
     // Given an audit that asks,
     const out = join(folder, "taken-away/report.md");
     mkdirSync(dirname(out));
-    const child = spawn(process.execPath, [main, tree, "--ask", "--out", out], { cwd: folder });
+    const child = spawn(process.execPath, [main, tree, "--ask", "--out", out, "--no-store"], { cwd: folder });
     let [stdout, stderr] = ["", ""];
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
@@ -416,13 +418,13 @@ const read = (log: string): string[] => readFileSync(join(folder, log), "utf8").
 async function interrupted(
   args: string[],
   signals: readonly (readonly [RegExp, ...NodeJS.Signals[]])[],
-  { npm = {}, node = [] as string[], stdin = "ignore" as "ignore" | "pipe" } = {},
+  { env = {}, node = [] as string[], stdin = "ignore" as "ignore" | "pipe", store = false } = {},
 ) {
   // npx is npm as well.
-  const { npm_lifecycle_event: _, ...env } = process.env;
-  const child = spawn(process.execPath, [...node, main, ...args], {
+  const { npm_lifecycle_event: _, ...own } = process.env;
+  const child = spawn(process.execPath, [...node, main, ...args, ...(store ? [] : withoutStore(args))], {
     cwd: folder,
-    env: { ...env, ...npm },
+    env: { ...own, ...env },
     timeout: 20_000,
     killSignal: "SIGKILL",
     stdio: [stdin, "pipe", "inherit"],
@@ -467,7 +469,7 @@ describe.skipIf(process.platform === "win32")("signals", () => {
 
     // Through npm a Ctrl-C comes twice.
     const again = [[new RegExp(`(${checked("\\d+").source}\\s+){3}`), "SIGINT", "SIGINT"]] as const;
-    const second = await interrupted([...args, "--resume", "audit-paused.snapshot.json"], again, { npm: { npm_lifecycle_event: "demo" } });
+    const second = await interrupted([...args, "--resume", "audit-paused.snapshot.json"], again, { env: { npm_lifecycle_event: "demo" } });
     expect(second).toMatchObject({
       signal: "SIGINT",
       stdout: expect.stringContaining("paused; go on with: npm run demo -- --resume audit-paused-2.snapshot.json\n"),
@@ -535,7 +537,7 @@ describe("the question", () => {
   const written = (out: string) => existsSync(join(folder, out));
   /** The audit of a folder with one file in it, with these lines as its input. */
   const asked = (input: string, ...args: string[]) => {
-    const { status, stdout } = spawnSync(process.execPath, [main, ...args], { encoding: "utf8", cwd: folder, input });
+    const { status, stdout } = spawnSync(process.execPath, [main, ...args, ...withoutStore(args)], { encoding: "utf8", cwd: folder, input });
     return { status, stdout };
   };
   const kept = (stdout: string) => /--resume (\S+) \(it asks again, unless --yes or --no is given\)\n$/.exec(stdout)?.[1] ?? expect.fail(stdout);
@@ -602,6 +604,147 @@ describe("the question", () => {
   });
 });
 
+describe("kept in a store", () => {
+  const [notes, codes] = [30, 20];
+  const env = { BLAZEN_BINDING: "native" };
+  const native = { env, store: true };
+  const stored = (...args: string[]) => auditOn(env, ...args);
+  const report = (out: string) => readFileSync(join(folder, out), "utf8");
+  const goingOn = /^going on with run (audit-[0-9a-f]{12}): (\d+) of (\d+) files were read before$/m;
+  let tree = "";
+  let expected = "";
+  beforeAll(() => {
+    tree = join(folder, "stored");
+    mkdirSync(tree);
+    const name = (at: number) => String(at).padStart(2, "0");
+    for (let at = 0; at < notes; at++) writeFileSync(join(tree, `${name(at)}.md`), `# Part ${at}\n# Part ${at}\n`);
+    for (let at = 0; at < codes; at++) writeFileSync(join(tree, `${name(at)}.js`), `${"x".repeat(150 + at)}\n`);
+    expect(audit(tree, "--yes", "--out", "unkept.md").status).toBe(0);
+    expected = report("unkept.md");
+  });
+
+  test("it says where, and the next audit of the folder is a new one", () => {
+    for (let round = 0; round < 2; round++) {
+      const { status, stdout } = stored(tree, "--yes", "--out", "new.md", "--store", "new.db", "--log", "new.log");
+      expect([status, stdout.split("\n")[0]]).toEqual([
+        0,
+        expect.stringMatching(/^run audit-[0-9a-f]{12}, kept in .*new\.db: whatever ends it, the same command goes on$/),
+      ]);
+      expect(report("new.md")).toBe(expected);
+    }
+    expect(read("new.log")).toHaveLength(2 * (notes + codes));
+  });
+
+  test("killed when it has read some files, the same command reads the others, and gives the same report", async () => {
+    // Given an audit that gets no further than to these files, before it reads them,
+    const held = { md: 18, js: 10 };
+    const hold = `
+      import { promises } from "node:fs";
+      import { syncBuiltinESMExports } from "node:module";
+      const { stat } = promises;
+      const held = (path) => { const [, at, kind] = /(\\d+)\\.(md|js)$/.exec(path) ?? []; return Number(at) >= ${JSON.stringify(held)}[kind]; };
+      promises.stat = (path) => held(String(path)) ? new Promise(() => setInterval(() => {}, 1000)) : stat(path);
+      syncBuiltinESMExports();`;
+    const node = ["--import", `data:text/javascript,${encodeURIComponent(hold)}`];
+    const args = [tree, "--yes", "--out", "killed.md", "--log", "killed.log"];
+    // when it is killed with all that it has read on disk,
+    const all = /^(?=[\s\S]*checked 18 of 30 markdown)(?=[\s\S]*checked 10 of 20 source)/;
+    expect(await interrupted(args, [[all, "SIGKILL"]], { ...native, node })).toMatchObject({ signal: "SIGKILL" });
+    expect(existsSync(join(folder, "killed.md"))).toBe(false);
+    expect(read("killed.log")).toHaveLength(held.md + held.js);
+    // then the next one goes on and has read each file once.
+    const { status, stdout } = stored(...args);
+    expect([status, goingOn.exec(stdout)?.slice(2)]).toEqual([0, ["28", "50"]]);
+    expect(stdout).toContain("checked 30 of 30 markdown files\n");
+    expect(report("killed.md")).toBe(expected);
+    expect(new Set(read("killed.log")).size).toBe(notes + codes);
+    expect(read("killed.log")).toHaveLength(notes + codes);
+  }, 60_000);
+
+  test("killed again and again, in the middle of reading, it reads again what it was reading, and nothing else", async () => {
+    const args = [tree, "--yes", "--out", "often.md"];
+    const killedAt = (read: number) => `
+      import { promises } from "node:fs";
+      import { syncBuiltinESMExports } from "node:module";
+      const { readFile } = promises;
+      let read = 0;
+      promises.readFile = (...args) => ++read === ${read} ? process.kill(process.pid, "SIGKILL") : readFile(...args);
+      syncBuiltinESMExports();`;
+    const logs: string[][] = [];
+    let before = 0;
+    for (const at of [1, 12, 20, 7]) {
+      const node = ["--import", `data:text/javascript,${encodeURIComponent(killedAt(at))}`];
+      const { stdout, signal } = await interrupted([...args, "--log", `often-${at}.log`], [], { ...native, node });
+      expect(signal).toBe("SIGKILL");
+      // It never says less than before, nor more than was read.
+      const said = Number(goingOn.exec(stdout)?.[2] ?? 0);
+      expect(said).toBeGreaterThanOrEqual(before);
+      expect(said).toBeLessThanOrEqual(new Set(logs.flat()).size);
+      before = said;
+      logs.push(read(`often-${at}.log`));
+    }
+    const { status, stdout } = stored(...args, "--log", "often.log");
+    expect([status, report("often.md")]).toEqual([0, expected]);
+    const last = read("often.log");
+    expect(last).toHaveLength(notes + codes - Number(goingOn.exec(stdout)?.[2]));
+    expect(new Set([...logs.flat(), ...last]).size).toBe(notes + codes);
+    // Of each kind eight at a time.
+    expect(logs.flat().length + last.length - (notes + codes)).toBeLessThanOrEqual(16 * logs.length);
+  }, 60_000);
+
+  test("where nobody answers it is left waiting; killed while it asks, the next one asks again", async () => {
+    const args = [tree, "--out", "asked.md", "--log", "asked.log"];
+    const first = stored(...args);
+    expect([first.status, first.stdout]).toEqual([
+      0,
+      expect.stringMatching(/\nleft waiting in .*audit\.db; answer with the same command and --yes, --no or --ask\n$/),
+    ]);
+    const asks = await interrupted([...args, "--ask"], [[/\[Y\/n\] $/, "SIGKILL"]], { ...native, stdin: "pipe" });
+    expect(asks).toMatchObject({ signal: "SIGKILL", stdout: expect.stringContaining('all files were read before, it was at "approve"\n') });
+    const { status, stdout } = spawnSync(process.execPath, [main, ...args, "--ask"], {
+      ...{ encoding: "utf8", cwd: folder, input: "perhaps\ny\n" },
+      env: { ...process.env, ...env },
+    });
+    expect([status, stdout.split("[Y/n]").length]).toEqual([0, 3]);
+    expect(report("asked.md")).toBe(expected);
+    expect(read("asked.log")).toHaveLength(notes + codes);
+  }, 60_000);
+
+  test("two at once: the second one says so", async () => {
+    const args = [tree, "--out", "twice.md"];
+    const child = spawn(process.execPath, [main, ...args, "--ask"], { cwd: folder, env: { ...process.env, ...env } });
+    let stdout = "";
+    for await (const text of child.stdout.setEncoding("utf8")) {
+      stdout += text;
+      if (stdout.endsWith("[Y/n] ")) break;
+    }
+    expect(stored(...args, "--yes")).toMatchObject({ status: 2, stderr: "Another process is at this audit. Wait for it, or name another --store.\n" });
+    const ended = once(child, "close");
+    child.kill("SIGKILL");
+    await ended;
+    expect(stored(...args, "--yes").status).toBe(0);
+  }, 60_000);
+
+  test("what is no store of ours, or cannot be one, is one sentence and exit code 2", () => {
+    writeFileSync(join(folder, "text.db"), "some text that is no database ".repeat(100));
+    for (const [args, message] of [
+      [["--store", "text.db"], /text\.db: /],
+      [["--store", "nowhere/audit.db"], /cannot be written \(ENOENT\)/],
+      [["--store", "a.db", "--no-store"], /One of --store, --no-store and --resume/],
+    ] as const) {
+      const { status, stderr } = stored(tree, "--yes", "--out", "none.md", ...args);
+      expect([status, stderr]).toEqual([2, expect.stringMatching(message)]);
+      expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    }
+  });
+
+  test("on WebAssembly there is no such store: it says so and goes on", () => {
+    const { status, stdout } = auditOn({ BLAZEN_BINDING: "wasm" }, tree, "--yes", "--out", "wasm.md", "--store", "wasm.db");
+    expect([status, stdout.split("\n")[0]]).toEqual([0, expect.stringMatching(/^kept in this process alone, as SqliteStore needs the native addon/)]);
+    expect([report("wasm.md"), existsSync(join(folder, "wasm.db"))]).toEqual([expected, false]);
+  });
+});
+
 test("--help needs no folder", () => {
   const { status, stdout } = audit("nowhere", "--help");
   expect([status, stdout]).toEqual([0, expect.stringContaining("--max-line N")]);
@@ -641,7 +784,7 @@ test("10,000 files stay within 150 MiB", () => {
   writeFileSync(wrapper, peak);
   // Verified, a list of 10,000 files would be there twice.
   const env = { ...process.env, BLAZEN_VERIFY: "0" };
-  const { stdout } = spawnSync(process.execPath, [wrapper, tree, "--yes", "--out", "tree.md"], { encoding: "utf8", cwd: folder, env });
+  const { stdout } = spawnSync(process.execPath, [wrapper, tree, "--yes", "--out", "tree.md", "--no-store"], { encoding: "utf8", cwd: folder, env });
   expect(stdout).toContain("checked 10000 of 10000 markdown files");
   expect(Number(/rss (\d+)/.exec(stdout)?.[1]) / 1024).toBeLessThan(150);
 }, 120_000);

@@ -281,6 +281,21 @@ describe("recovery (12.3)", () => {
     const second = new Process(store);
     // One that waits for a person is claimed by whoever wants to answer, and not by a worker.
     expect(await pipeline().recover(second)).toEqual([]);
+    const [handler] = await pipeline().recover(second, { runId: "r" });
+    await handler!.respond("ask/child/q", 21);
+    expect(await handler!.result()).toBe(42);
+    expect(await pipeline().recover(second, { runId: "r" })).toEqual([]);
+  });
+
+  test("one run alone, of several", async () => {
+    const { store, later } = disk();
+    for (const runId of ["r1", "r2"]) await busy([]).enqueue(store, {}, { runId });
+    const handlers = await busy([]).recover(store, { runId: "r2" });
+    expect(handlers.map(({ runId }) => runId)).toEqual(["r2"]);
+    expect(await handlers[0]!.result()).toEqual({ n: 17, count: 3, rounds: 4 });
+    later();
+    expect(await busy([]).recover(store, { runId: "nobody's" })).toEqual([]);
+    expect(await caught(busy([]).recover(store, { runId: "" }))).toMatchObject({ code: "DEFINITION" });
   });
 });
 

@@ -3,7 +3,17 @@ import { DefinitionError } from "./errors";
 import { Handler, type RunOptions } from "./handler";
 import { type ProgramOptions, programOptions, type WorkflowOptions } from "./options";
 import { compile, type Plan, type WorkflowDefinition } from "./plan";
-import { attachRun, checkWorkerOptions, enqueueRun, keepingFor, recoverRuns, Worker, type WorkerOptions } from "./recover";
+import {
+  attachRun,
+  checkRecoverOptions,
+  checkWorkerOptions,
+  enqueueRun,
+  keepingFor,
+  type RecoverOptions,
+  recoverRuns,
+  Worker,
+  type WorkerOptions,
+} from "./recover";
 import { resumeRun } from "./resume";
 import type { Snapshot } from "./snapshot";
 import type { CheckpointStore } from "./store";
@@ -82,15 +92,15 @@ export abstract class Program<Input = unknown, Result = unknown> {
   /**
    * Goes on with runs of a store that no process goes on with, each under its own id (12.3).
    *
-   * @param options `concurrency`: so many at most; default: all. `leaseMs`, `session`, `durability`
+   * @param options `concurrency`: so many at most; default: all. `runId`: this one alone, also where it waits for a person. `leaseMs`, `session`, `durability`
    * @throws (as a rejection) DefinitionError for bad options, StoreError; SnapshotError for runs that do not fit this workflow, if there is no other
    * @example
    * for (const handler of await workflow.recover(store)) console.log(handler.runId, await handler.result());
    */
-  async recover(store: CheckpointStore, options: WorkerOptions = {}): Promise<Handler<Result>[]> {
+  async recover(store: CheckpointStore, options: RecoverOptions = {}): Promise<Handler<Result>[]> {
     const plan = this.#compiled();
-    checkWorkerOptions(`${plan.title}, recover`, options);
-    const runs = await recoverRuns(plan, store, keepingFor(store, options), options.concurrency ?? Number.MAX_SAFE_INTEGER);
+    checkRecoverOptions(`${plan.title}, recover`, options);
+    const runs = await recoverRuns(plan, store, keepingFor(store, options), options.concurrency ?? Number.MAX_SAFE_INTEGER, options.runId);
     return runs.map((run) => new Handler<Result>(run));
   }
 

@@ -33,6 +33,12 @@ export interface WorkerOptions {
   clock?: Clock;
 }
 
+/** What `recover` takes. */
+export interface RecoverOptions extends WorkerOptions {
+  /** This run alone, also where it only waits. Default: all that can go on. */
+  runId?: string;
+}
+
 export function checkWorkerOptions(where: string, options: unknown): void {
   const refuse = (why: string): never => {
     throw new DefinitionError(`${where}: ${why}`);
@@ -54,9 +60,16 @@ export function checkWorkerOptions(where: string, options: unknown): void {
     refuse(`"clock" has the functions now() and after(ms, callback); ${describe(clock)} has not.`);
 }
 
+export function checkRecoverOptions(where: string, options: unknown): void {
+  if (!isPlainObject(options)) return checkWorkerOptions(where, options);
+  const { runId, ...others } = options;
+  checkWorkerOptions(where, others);
+  checkId(runId, where);
+}
+
 /** Claims runs that nobody goes on with, up to so many, and goes on with them (12.3). @throws (as a rejection) StoreError, SnapshotError */
-export async function recoverRuns(plan: Plan, store: CheckpointStore, keeping: Keeping, limit: number): Promise<Run[]> {
-  const claimed = await store.claim({ workflow: plan.name, owner: keeping.owner, leaseMs: leasesOf(store).leaseMs, limit });
+export async function recoverRuns(plan: Plan, store: CheckpointStore, keeping: Keeping, limit: number, runId?: string): Promise<Run[]> {
+  const claimed = await store.claim({ workflow: plan.name, owner: keeping.owner, leaseMs: leasesOf(store).leaseMs, limit, runId });
   const failures: unknown[] = [];
   const runs = claimed.flatMap((stored) => {
     try {

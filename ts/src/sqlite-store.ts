@@ -6,7 +6,7 @@ import { describe } from "./values";
 
 /** Runs that are looked at for a list at a time. */
 const PAGE = 1000;
-const NO_BYTES = new Uint8Array(0);
+const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 
 /** A run as the database tells of it: its bytes stand beside, one piece after the other. */
 type Told = Omit<StoredRun, "bytes"> & { readonly lengths: readonly number[] };

@@ -5,7 +5,6 @@ import { nodeSources } from "../binding/node";
 provide(nodeSources(createRequire(import.meta.url)));
 
 export * from "../index";
-export { SqliteStore } from "../sqlite-store";
 
 /** Which carrier the core runs on, here and now; undefined if none could be loaded. */
 export const binding = carrier();
