@@ -36,7 +36,7 @@ export class MemoryStore implements CheckpointStore {
       runId,
       workflow,
       version,
-      head: { ...head },
+      head: copied(head),
       epoch: 1,
       sequence: 0,
       owner: owner?.name,
@@ -71,7 +71,7 @@ export class MemoryStore implements CheckpointStore {
       if (row.epoch !== epoch || row.sequence !== sequence - 1) return "fenced";
       row.sequence = sequence;
       row.inbox.splice(0, head.inbox - row.head.inbox);
-      row.head = { ...head };
+      row.head = copied(head);
       if (kind === "base") row.bytes = [bytes.slice()];
       else if (kind === "delta") row.bytes.push(bytes.slice());
       if (isOver(head)) {
@@ -148,6 +148,10 @@ export class MemoryStore implements CheckpointStore {
   }
 }
 
+function copied(head: RunHead): RunHead {
+  return { ...head, requests: head.requests.slice() };
+}
+
 function isWanted({ workflow, head }: Row, filter: RunFilter): boolean {
   if (filter.status !== undefined && head.status !== filter.status) return false;
   if (filter.workflow !== undefined && workflow !== filter.workflow) return false;
@@ -161,7 +165,7 @@ function isDue({ head, inbox }: Row, now: number): boolean {
 }
 
 function info({ runId, workflow, version, head, leaseEnd }: Row): RunInfo {
-  return { ...head, runId, workflow, version, leaseEnd };
+  return { ...copied(head), runId, workflow, version, leaseEnd };
 }
 
 function stored(row: Row): StoredRun {

@@ -65,6 +65,7 @@ pub const TABLES: &str = "
         body TEXT NOT NULL,
         PRIMARY KEY (run, number)
     ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX message ON messages (run, id);
 ";
 
 /// Opens a database, and makes the tables in a new one.

@@ -192,18 +192,16 @@ fn write(connection: &Connection, id: i64, commit: &Commit, bytes: &[u8], inbox:
         let sql = "INSERT INTO pieces (run, sequence, bytes) VALUES (?1, ?2, ?3)";
         connection.prepare_cached(sql)?.execute(params![id, commit.sequence, bytes])?;
     }
-    let mut said = "said";
-    if over {
-        connection.prepare_cached("DELETE FROM messages WHERE run = ?1")?.execute([id])?;
-        said = "0";
+    let gone = if over {
+        connection.prepare_cached("DELETE FROM messages WHERE run = ?1")?.execute([id])?
     } else if *taken > inbox {
-        let sql = "DELETE FROM messages WHERE run = ?1 AND number < ?2";
-        connection.prepare_cached(sql)?.execute(params![id, taken])?;
-        said = "(SELECT count(*) FROM messages WHERE run = ?1)";
-    }
+        connection.prepare_cached("DELETE FROM messages WHERE run = ?1 AND number < ?2")?.execute(params![id, taken])?
+    } else {
+        0
+    };
     let owner = if over { "NULL, lease_end = 0" } else { "owner" };
     let sql = format!(
-        "UPDATE runs SET sequence = ?2, status = ?3, deadline = ?4, requests = ?5, inbox = ?6, stream = ?7, at = ?8, outcome = ?9, said = {said}, owner = {owner} WHERE id = ?1"
+        "UPDATE runs SET sequence = ?2, status = ?3, deadline = ?4, requests = ?5, inbox = ?6, stream = ?7, at = ?8, outcome = ?9, said = said - ?10, owner = {owner} WHERE id = ?1"
     );
     connection.prepare_cached(&sql)?.execute(params![
         id,
@@ -214,7 +212,8 @@ fn write(connection: &Connection, id: i64, commit: &Commit, bytes: &[u8], inbox:
         taken,
         stream,
         *at as i64,
-        outcome
+        outcome,
+        gone as i64
     ])?;
     Ok(())
 }

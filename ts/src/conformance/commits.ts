@@ -126,6 +126,21 @@ export const commits: readonly Case[] = [
     },
   },
   {
+    name: "head: a store keeps copies and gives copies",
+    async run(trial) {
+      const requests = ["q"];
+      await trial.own("r", LONG, { requests });
+      requests.push("later");
+      expect("create: what the caller does to the requests later changes nothing", await trial.store.info("r"), { requests: ["q"] });
+      await trial.store.append([trial.commit("r", 1, { head: { requests } })]);
+      requests.pop();
+      const first = await trial.store.read("r");
+      expect("append: what the caller does to the requests later changes nothing", first, { requests: ["q", "later"] });
+      (first!.requests as string[]).pop();
+      expect("read: the requests are the caller's to change", await trial.store.info("r"), { requests: ["q", "later"] });
+    },
+  },
+  {
     name: "delete: a run goes when it is over, not before",
     async run(trial) {
       await trial.own("r");
