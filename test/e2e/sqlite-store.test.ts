@@ -160,6 +160,17 @@ if (binding === "native") {
     });
   });
 
+  test("what was asked before it is closed is done, and what is asked after is refused", async () => {
+    const file = path();
+    const store = open(file);
+    const before = busy([]).enqueue(store, {}, { runId: "r" });
+    const closed = [store.close(), store.close()];
+    expect(await trouble(store)).toMatchObject({ code: "STORE", cause: { kind: "closed" } });
+    await Promise.all(closed);
+    expect(await before).toBe("r");
+    expect(await open(file).read("r")).toMatchObject({ status: "queued" });
+  });
+
   describe("what goes wrong is told by its kind (12.4)", () => {
     test("a folder that is not there; when it is, the store is well", async () => {
       const file = join(folder, "later", "runs.db");

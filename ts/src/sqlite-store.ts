@@ -21,7 +21,7 @@ type Told = Omit<StoredRun, "bytes"> & { readonly lengths: readonly number[] };
  */
 export class SqliteStore implements CheckpointStore {
   readonly #runs: SqliteRuns;
-  #closed = false;
+  #closed: Promise<void> | undefined = undefined;
 
   /**
    * @param path of the file, which is made when it is first used; its folder is there
@@ -88,18 +88,17 @@ export class SqliteStore implements CheckpointStore {
   delete(runId: string): Promise<boolean> {
     return this.#ask({ op: "delete", runId });
   }
-  /** What was asked for before is done first; what is asked for after is refused. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#runs.request(JSON.stringify({ op: "close" }), NO_BYTES);
-    this.#runs.close();
+  /** What was asked for before is done first; what is asked for after is refused. Resolves when the file is let go. */
+  close(): Promise<void> {
+    this.#closed ??= this.#runs.request(JSON.stringify({ op: "close" }), NO_BYTES).then(() => this.#runs.close());
+    return this.#closed;
   }
 
   async #ask<T>(request: object, bytes?: Uint8Array): Promise<T> {
     return (await this.#request<T>(request, bytes)).answer;
   }
   async #request<T>(request: object, blob: Uint8Array = NO_BYTES): Promise<{ answer: T; bytes: Uint8Array }> {
+    if (this.#closed !== undefined) throw new StoreError(`The store ${this.path} has been closed.`, { cause: { kind: "closed" } });
     const { failure, text, bytes } = await this.#runs.request(JSON.stringify(request), blob);
     if (typeof failure === "string") throw new StoreError(`The store ${this.path}: ${text}.`, { cause: { kind: failure } });
     return { answer: JSON.parse(text) as T, bytes };
