@@ -1,6 +1,7 @@
 import {
   event,
   FencedError,
+  IndexedDbStore,
   InputRequestEvent,
   InputResponseEvent,
   MemoryStore,
@@ -179,6 +180,11 @@ describe("a run with a store (12.1)", () => {
     gate.resolve();
     await answered;
     await handler.result();
+  });
+
+  test("a browser's store says that there is no browser", () => {
+    expect(() => new IndexedDbStore("runs")).toThrow(StoreError);
+    expect(() => new IndexedDbStore("runs")).toThrow(/there is none here. Use another store/);
   });
 
   test("bad options", async () => {

@@ -36,6 +36,7 @@ export { type Event, type EventClass, event, type Fields, StartEvent, StopEvent 
 export type { EventStream } from "./event-stream";
 export { CallbackFieldStore, type FieldStore } from "./field-store";
 export { Handler, type RunOptions } from "./handler";
+export { IndexedDbStore } from "./indexeddb-store";
 export type { SessionPausePolicy, SnapshotContent } from "./memory";
 export { MemoryStore } from "./memory-store";
 export type { Lifecycle, Observation } from "./observe";
@@ -55,7 +56,7 @@ export { SqliteStore } from "./sqlite-store";
 export { toSSE } from "./sse";
 export type { StateMap } from "./state";
 export type { Received, StepOptions, StepResult } from "./step";
-export type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunHead, RunInfo, StoredRun } from "./store";
+export type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunHead, RunInfo, StoredMessage, StoredRun } from "./store";
 export type { StreamItem } from "./stream";
 export { type Runnable, subworkflow } from "./subworkflow";
 export { Workflow } from "./workflow";

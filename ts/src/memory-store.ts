@@ -1,5 +1,5 @@
 import type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunHead, RunInfo, StoredMessage, StoredRun } from "./store";
-import { isOver } from "./store";
+import { isOver, isWanted } from "./store";
 
 interface Row {
   readonly runId: string;
@@ -131,7 +131,7 @@ export class MemoryStore implements CheckpointStore {
     const ids = [...this.#rows.keys()].sort();
     for (const id of ids) {
       const row = this.#rows.get(id);
-      if (row !== undefined && isWanted(row, filter)) yield info(row);
+      if (row !== undefined && isWanted(info(row), filter)) yield info(row);
     }
   }
 
@@ -150,13 +150,6 @@ export class MemoryStore implements CheckpointStore {
 
 function copied(head: RunHead): RunHead {
   return { ...head, requests: head.requests.slice() };
-}
-
-function isWanted({ workflow, head }: Row, filter: RunFilter): boolean {
-  if (filter.status !== undefined && head.status !== filter.status) return false;
-  if (filter.workflow !== undefined && workflow !== filter.workflow) return false;
-  if (filter.dueBy !== undefined && !(head.deadline !== undefined && head.deadline <= filter.dueBy)) return false;
-  return filter.unchangedSince === undefined || head.at <= filter.unchangedSince;
 }
 
 function isDue({ head, inbox }: Row, now: number): boolean {

@@ -141,3 +141,11 @@ export interface CheckpointStore {
 export function isOver({ status }: { readonly status: RunHead["status"] }): boolean {
   return status === "completed" || status === "failed" || status === "cancelled";
 }
+
+/** Whether a filter lets a run pass. */
+export function isWanted(run: RunInfo, { status, workflow, dueBy, unchangedSince }: RunFilter): boolean {
+  if (status !== undefined && run.status !== status) return false;
+  if (workflow !== undefined && run.workflow !== workflow) return false;
+  if (dueBy !== undefined && !(run.deadline !== undefined && run.deadline <= dueBy)) return false;
+  return unchangedSince === undefined || run.at <= unchangedSince;
+}
