@@ -1,5 +1,9 @@
-//! What a server needs beside the machine: runs in SQLite, written by a thread of their own.
+//! What a server needs beside the machine: runs in SQLite, written by a thread of their own, and a host for steps written in Rust
+//! (the feature `host`, which is on unless it is switched off).
 #![forbid(unsafe_code)]
+
+#[cfg(feature = "host")]
+pub mod host;
 
 mod claim;
 mod database;

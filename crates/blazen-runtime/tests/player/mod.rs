@@ -1,0 +1,518 @@
+//! A vector's lines, said through the host's API: `test/vectors/README.md`.
+
+mod definition;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use blazen_runtime::host::{Clock, Context, Error, Event, Handler, Outputs, Pause, Question, RunStore, Status, StepFailure, Workflow};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+pub fn lines(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().map(|line| line.as_str().unwrap().to_owned()).collect()
+}
+
+type Given = Result<Outputs, StepFailure>;
+
+/// One call of a step, which the lines settle.
+struct Call {
+    step: String,
+    got: Vec<i64>,
+    ctx: Context,
+    settle: Option<oneshot::Sender<Given>>,
+    staged: Vec<Event>,
+    fan: bool,
+    waits: Vec<Wait>,
+}
+
+/// A sleep or a question of a step.
+#[derive(Clone)]
+struct Wait {
+    sleeps: bool,
+    at: i64,
+    /// By the lines' time.
+    until: Option<u64>,
+    slot: String,
+}
+
+/// A wait that is over: the invocation's id, the word for it, and its number.
+type Over = (String, &'static str, i64);
+
+/// What steps have told and no line has named yet.
+#[derive(Default)]
+pub struct Told {
+    calls: Vec<Call>,
+    /// Sleeps and questions that are over: the word, the invocation's id, their number, and the answer's.
+    waits: Vec<(&'static str, String, i64, i64)>,
+}
+
+pub type Shared = Arc<Mutex<Told>>;
+
+/// What every step does: it tells of its call, and gives what the lines say.
+pub async fn step(told: Shared, name: String, events: Vec<Event>, ctx: Context) -> Given {
+    let (settle, settled) = oneshot::channel();
+    let got = events.iter().map(number).collect();
+    told.lock().unwrap().calls.push(Call { step: name, got, ctx, settle: Some(settle), staged: Vec::new(), fan: false, waits: Vec::new() });
+    settled.await.unwrap_or_else(|_| Err(StepFailure::new("the vector is over")))
+}
+
+/// The number of an error of the host's own.
+const UNKNOWN: i64 = -1;
+
+/// The number by which the lines know an event.
+fn number(event: &Event) -> i64 {
+    if event.is("StepFailedEvent") {
+        let message = event["error"]["message"].as_str().unwrap();
+        return message.strip_prefix("error ").map_or(UNKNOWN, |number| number.parse().unwrap());
+    }
+    let payload = if event.is("InputResponseEvent") { &event["response"] } else { event.payload() };
+    payload["n"].as_i64().unwrap()
+}
+
+struct Player<'a> {
+    vector: &'a Value,
+    told: Shared,
+    handler: Option<Handler>,
+    workflow: Workflow,
+    mode: Mode,
+    file: PathBuf,
+    clock: Clock,
+    /// When the lines' time began, in ms since 1970, and what they say of the time.
+    zero: u64,
+    now: u64,
+    /// Waits that a line has named: a step that runs again hears of them again.
+    over: BTreeSet<Over>,
+    running: BTreeMap<String, Call>,
+    /// Invocations that were withdrawn: their steps are gone, and so is what lines say of them.
+    gone: BTreeSet<String>,
+    /// What lines say of the next event, sleep or question.
+    keys: Value,
+    id: Option<String>,
+    until: Option<u64>,
+    /// Ids of questions: by slot, and by the vector's number.
+    asks: BTreeMap<String, String>,
+    requests: BTreeMap<String, String>,
+    /// By slot of a question that a step returns: the type of its answer.
+    answers: BTreeMap<String, String>,
+    /// By invocation's id: the latest attempt.
+    attempts: BTreeMap<String, u32>,
+}
+
+/// How a vector is played.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Plain,
+    /// Paused after each turn, and gone on with by a workflow built anew: what had not settled is called again, and nothing else.
+    Paused,
+    /// In a store, each of whose checkpoints is verified.
+    Stored,
+    /// In a store, let go after each turn, and recovered by another owner.
+    Left,
+}
+
+impl Mode {
+    fn stores(self) -> bool {
+        [Self::Stored, Self::Left].contains(&self)
+    }
+}
+
+/// Plays a vector; an error says where the host does otherwise. `file` is of the store, if there is one.
+pub async fn play(vector: &Value, mode: Mode, file: &Path) -> Result<(), String> {
+    if mode.stores() {
+        // Paused time goes on where all wait: for the store's thread they must not.
+        tokio::spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    let told = Shared::default();
+    let clock = Clock::tokio();
+    let built = definition::build(&vector["definition"], &told, clock);
+    if let Some(error) = vector.get("error") {
+        return definition::refused(error, built.err());
+    }
+    let workflow = built.map_err(|error| error.to_string())?;
+    let mut player = Player {
+        vector,
+        told,
+        handler: None,
+        workflow,
+        mode,
+        file: file.to_owned(),
+        clock,
+        zero: clock.now(),
+        now: 0,
+        over: BTreeSet::new(),
+        running: BTreeMap::new(),
+        gone: BTreeSet::new(),
+        keys: json!({}),
+        id: None,
+        until: None,
+        asks: BTreeMap::new(),
+        requests: BTreeMap::new(),
+        answers: definition::answers(vector),
+        attempts: BTreeMap::new(),
+    };
+    for (at, turn) in vector["play"].as_array().unwrap().iter().enumerate() {
+        let (said, expected) = (lines(&turn["in"]), lines(&turn["out"]));
+        for line in &said {
+            player.give(line).await.map_err(|why| format!("play[{at}] \"{line}\": {why}"))?;
+        }
+        player.settle(&expected).await;
+        player.check(&expected).await.map_err(|why| format!("play[{at}] {said:?}: {why}"))?;
+        if [Mode::Paused, Mode::Left].contains(&mode) && [Status::Running, Status::Waiting].contains(&player.handler().status()) {
+            player.stop().await.map_err(|why| format!("stopped after play[{at}]: {why}"))?;
+        }
+    }
+    match player.handler.map(|handler| handler.status()) {
+        Some(Status::Completed | Status::Failed | Status::Cancelled) => Ok(()),
+        status => Err(format!("it is {status:?} at the end")),
+    }
+}
+
+/// What is withdrawn in the turn in which it is called has not begun, and neither has it where the run ends.
+fn never_begins(invocation: &str, later: &[String]) -> bool {
+    let abort = format!("Abort {invocation}");
+    later.iter().any(|line| line.starts_with("Finish ") || line.starts_with("Fail ") || *line == abort)
+}
+
+/// All that can happen without time going on has happened.
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+impl Player<'_> {
+    fn payload(&mut self, slot: &str) -> Value {
+        let n: i64 = slot.parse().unwrap();
+        json!({ "n": n, "keys": std::mem::replace(&mut self.keys, json!({})) })
+    }
+    fn event(&mut self, kind: &str, slot: &str) -> Event {
+        let mut payload = self.payload(slot);
+        match kind {
+            "StopEvent" => payload["result"] = payload["n"].clone(),
+            "InputRequestEvent" => {
+                let id = format!("request {slot} of {}", self.asks.len());
+                self.asks.insert(slot.to_owned(), id.clone());
+                let question = Question::new("?").id(id);
+                return self.answers.get(slot).map_or(question.clone(), |answer| question.answer(answer)).into();
+            }
+            _ => {}
+        }
+        Event::new(kind, payload)
+    }
+    fn handler(&self) -> &Handler {
+        self.handler.as_ref().unwrap()
+    }
+
+    async fn give(&mut self, line: &str) -> Result<(), String> {
+        let words: Vec<&str> = line.split(' ').collect();
+        let word = |at: usize| words.get(at).copied().unwrap_or_default();
+        let told = |error: Error| format!("{}: {error}", error.code());
+        if ["Emit", "Send", "Settle", "Fan", "Sleep", "Ask"].contains(&word(0)) && self.gone.contains(word(1)) {
+            (self.keys, self.id) = (json!({}), None);
+            if word(0) == "Settle" {
+                self.gone.remove(word(1));
+            }
+            return Ok(());
+        }
+        match word(0) {
+            "Start" => {
+                let input = self.payload(word(1));
+                self.handler = Some(if self.mode.stores() {
+                    self.workflow.start_in(&RunStore::open(&self.file), input, None).await.map_err(told)?
+                } else {
+                    self.workflow.start(input).map_err(told)?
+                });
+            }
+            "Key" => self.keys[word(1)] = if word(2) == "-" { Value::Null } else { word(2).parse::<i64>().unwrap().into() },
+            "Id" => self.id = Some(format!("id {}", word(1))),
+            "Tick" => {
+                let now: u64 = word(1).parse().unwrap();
+                // Time does not go back, whatever a clock says.
+                tokio::time::advance(Duration::from_millis(now.saturating_sub(self.now))).await;
+                self.now = self.now.max(now);
+                settle().await;
+            }
+            "Until" => self.until = Some(word(1).parse().unwrap()),
+            "Cancel" => self.handler().cancel(),
+            "Fan" => self.running.get_mut(word(1)).unwrap().fan = true,
+            "Emit" => {
+                let event = self.event(word(2), word(3));
+                self.running.get_mut(word(1)).unwrap().staged.push(event);
+            }
+            "Send" => {
+                let event = self.event(word(2), word(3));
+                let ctx = self.running[word(1)].ctx.clone();
+                match self.id.take() {
+                    Some(id) => ctx.send_once(event, &id).map_err(told)?,
+                    None => ctx.send(event).map_err(told)?,
+                }
+            }
+            "External" => {
+                let event = self.event(word(1), word(2));
+                match self.id.take() {
+                    Some(id) => self.handler().send_once(event, &id).map_err(told)?,
+                    None => self.handler().send(event).map_err(told)?,
+                }
+            }
+            "Respond" => {
+                let id = self.requests[word(1)].clone();
+                let response = self.payload(word(3));
+                self.handler().respond(&id, response).map_err(told)?;
+            }
+            "Sleep" | "Ask" => {
+                let (at, slot) = (word(2).parse().unwrap(), word(3).to_owned());
+                let wait = Wait { sleeps: word(0) == "Sleep", at, until: self.until.take(), slot };
+                let call = self.running.get_mut(word(1)).unwrap();
+                call.waits.push(wait.clone());
+                let ctx = call.ctx.clone();
+                self.wait(&ctx, wait, BTreeSet::new());
+            }
+            "Settle" => {
+                let mut call = self.running.remove(word(1)).unwrap();
+                let staged = std::mem::take(&mut call.staged);
+                let failure = format!("error {}", word(3));
+                let given = match word(2) {
+                    "ok" if call.fan || staged.len() > 1 => Ok(Outputs::Many(staged)),
+                    "ok" => Ok(staged.into_iter().next().into()),
+                    "failed" => Err(StepFailure::new(failure)),
+                    "final" => Err(StepFailure::permanent(failure)),
+                    other => return Err(format!("no outcome \"{other}\"")),
+                };
+                call.settle.take().unwrap().send(given).map_err(|_| "the step was dropped")?;
+            }
+            other => return Err(format!("unknown line \"{other}\"")),
+        }
+        Ok(())
+    }
+
+    /// A step sleeps, or asks, in a task beside it. What is `over` it has told of before.
+    fn wait(&mut self, ctx: &Context, Wait { sleeps, at, until, slot }: Wait, over: BTreeSet<Over>) {
+        let (told, ctx) = (self.told.clone(), ctx.clone());
+        let id = ctx.invocation_id();
+        let tell = move |verb, n| {
+            if !over.contains(&(id.clone(), verb, at)) {
+                told.lock().unwrap().waits.push((verb, id.clone(), at, n));
+            }
+        };
+        if sleeps {
+            let until = UNIX_EPOCH + Duration::from_millis(self.zero + until.unwrap());
+            tokio::spawn(async move {
+                if ctx.sleep_until(until).await.is_ok() {
+                    tell("Woken", -1);
+                }
+            });
+            return;
+        }
+        self.asks.insert(slot, format!("{}/{at}", ctx.invocation_id()));
+        let question = Question::new(format!("question {at}"));
+        let question = until.map_or(question.clone(), |until| question.timeout(Duration::from_millis(until.saturating_sub(self.now))));
+        tokio::spawn(async move {
+            match ctx.ask(question).await {
+                Ok(answer) => tell("Answered", answer["n"].as_i64().unwrap()),
+                Err(error) if error.code() == "TIMEOUT" => tell("Expired", -1),
+                Err(_) => {}
+            }
+        });
+    }
+
+    /// Pauses the run, and goes on with it.
+    async fn stop(&mut self) -> Result<(), String> {
+        let told = |error: Error| format!("{}: {error}", error.code());
+        let status = self.handler().status();
+        let before = self.told.clone();
+        self.told = Shared::default();
+        self.workflow = definition::build(&self.vector["definition"], &self.told, self.clock).map_err(told)?;
+        let handler = if self.mode == Mode::Left {
+            self.handler().leave().await.map_err(told)?;
+            let recovered = self.workflow.recover_run(&RunStore::open(&self.file), self.handler().run_id()).await.map_err(told)?;
+            recovered.ok_or("there is nothing to recover")?
+        } else {
+            let bytes = self.handler().pause(Pause::Now).await.map_err(told)?;
+            let handler = self.workflow.resume(&bytes).map_err(told)?;
+            // What is called again has not begun, so that it counts as before.
+            if handler.snapshot().map_err(told)? != bytes {
+                return Err("a snapshot at once after the resume differs".to_owned());
+            }
+            handler
+        };
+        settle().await;
+        let dropped = self.running.values().all(|call| call.settle.as_ref().is_some_and(|settle| settle.is_closed()));
+        if self.handler().status() == Status::Running || !dropped || !before.lock().unwrap().calls.is_empty() {
+            return Err("a run that was stopped goes on".to_owned());
+        }
+        self.handler = Some(handler);
+        settle().await;
+        let calls = std::mem::take(&mut self.told.lock().unwrap().calls);
+        let mut before: Vec<(String, Call)> = std::mem::take(&mut self.running).into_iter().collect();
+        let seq = |call: &Call| call.ctx.invocation_id().rsplit('/').next().unwrap().parse::<u64>().unwrap();
+        before.sort_by_key(|(_, call)| seq(call));
+        if calls.iter().map(|call| (&call.step, seq(call))).ne(before.iter().map(|(_, call)| (&call.step, seq(call)))) {
+            return Err(format!("{} steps were called again instead of {}, or others", calls.len(), before.len()));
+        }
+        for (mut call, (invocation, old)) in calls.into_iter().zip(before) {
+            if call.got != old.got || call.ctx.attempt() != old.ctx.attempt() + 1 {
+                return Err(format!("step \"{}\" was called with {:?}, attempt {}", call.step, call.got, call.ctx.attempt()));
+            }
+            self.attempts.insert(call.ctx.invocation_id(), call.ctx.attempt());
+            for wait in &old.waits {
+                self.wait(&call.ctx, wait.clone(), self.over.clone());
+                settle().await;
+            }
+            (call.staged, call.fan, call.waits) = (old.staged, old.fan, old.waits);
+            self.running.insert(invocation, call);
+        }
+        if self.handler().status() != status {
+            return Err(format!("it is {:?} and was {status:?}", self.handler().status()));
+        }
+        Ok(())
+    }
+
+    /// All has happened that is expected, or time enough has gone by.
+    async fn settle(&self, expected: &[String]) {
+        settle().await;
+        if !self.mode.stores() {
+            return;
+        }
+        let over = expected.iter().any(|line| line.starts_with("Finish ") || line.starts_with("Fail "));
+        let calls = expected.iter().enumerate().filter(|(at, line)| {
+            line.split_once(' ')
+                .is_some_and(|(verb, rest)| verb == "Invoke" && !never_begins(rest.split(' ').next().unwrap(), &expected[at + 1..]))
+        });
+        let calls = calls.count();
+        let waits = expected.iter().any(|line| line == "Waiting");
+        for _ in 0..2000 {
+            std::thread::sleep(Duration::from_micros(500));
+            settle().await;
+            let status = self.handler().status();
+            let right = if waits { status == Status::Waiting } else { over || status == Status::Running };
+            if self.told.lock().unwrap().calls.len() >= calls && right {
+                break;
+            }
+        }
+        for _ in 0..10 {
+            std::thread::sleep(Duration::from_micros(300));
+            settle().await;
+        }
+    }
+
+    async fn check(&mut self, expected: &[String]) -> Result<(), String> {
+        for (at, line) in expected.iter().enumerate() {
+            let words: Vec<&str> = line.split(' ').collect();
+            if words[0] == "Invoke" && self.never_begins(words[1], &expected[at + 1..]) {
+                continue;
+            }
+            self.line(&words).await.map_err(|why| format!("\"{line}\" expected: {why}"))?;
+        }
+        let told = self.told.lock().unwrap();
+        let over = expected.iter().any(|line| line.starts_with("Finish") || line.starts_with("Fail "));
+        // In a store the run's end comes when that of the step before it is on disk, and a call may come in between.
+        if let Some(call) = told.calls.first().filter(|_| !(over && self.mode.stores())) {
+            return Err(format!("step \"{}\" was called with {:?}", call.step, call.got));
+        }
+        let waits = expected.iter().any(|line| line == "Waiting");
+        let status = self.handler().status();
+        if !over && status != (if waits { Status::Waiting } else { Status::Running }) {
+            return Err(format!("the run is {status:?}"));
+        }
+        Ok(())
+    }
+
+    fn never_begins(&mut self, invocation: &str, later: &[String]) -> bool {
+        if later.iter().any(|line| *line == format!("Abort {invocation}")) {
+            self.gone.insert(invocation.to_owned());
+        }
+        never_begins(invocation, later)
+    }
+
+    async fn line(&mut self, words: &[&str]) -> Result<(), String> {
+        let word = |at: usize| words.get(at).copied().unwrap_or_default();
+        match word(0) {
+            "Invoke" => self.invoked(word(1), word(2), word(3)),
+            "Abort" if word(2) != "delayed" => {
+                let Some(call) = self.running.remove(word(1)) else {
+                    return if self.gone.contains(word(1)) { Ok(()) } else { Err("it does not run".to_owned()) };
+                };
+                self.gone.insert(word(1).to_owned());
+                let dropped = call.settle.is_none_or(|settle| settle.is_closed());
+                if dropped { Ok(()) } else { Err("the step goes on".to_owned()) }
+            }
+            "Woken" | "Answered" | "Expired" => self.waited(word(0), word(1), word(2), word(3)),
+            "Asked" => {
+                let id = self.asks[word(3)].clone();
+                let pending = self.handler().pending().iter().any(|pending| pending.id == id);
+                self.requests.insert(word(1).to_owned(), id);
+                if pending { Ok(()) } else { Err("it is not pending".to_owned()) }
+            }
+            "Withdrawn" => {
+                let id = &self.asks[word(1)];
+                let pending = self.handler().pending().iter().any(|pending| pending.id == *id);
+                if pending { Err("it is pending".to_owned()) } else { Ok(()) }
+            }
+            "Finish" => match self.handler().result().await {
+                Ok(result) if result.as_i64() == word(1).parse().ok() => Ok(()),
+                other => Err(format!("{other:?}")),
+            },
+            "Fail" => self.failed(self.handler().result().await, word(1), word(2), word(3)),
+            _ => Ok(()),
+        }
+    }
+
+    fn invoked(&mut self, invocation: &str, step: &str, given: &str) -> Result<(), String> {
+        let mut told = self.told.lock().unwrap();
+        if told.calls.is_empty() {
+            return Err("no step was called".to_owned());
+        }
+        let call = told.calls.remove(0);
+        let slots: Vec<i64> = given.trim_matches(['[', ']']).split(',').filter_map(|slot| slot.parse().ok()).collect();
+        let same = call.got.len() == slots.len() && call.got.iter().zip(&slots).all(|(got, slot)| [*slot, UNKNOWN].contains(got));
+        if call.step != step || !same {
+            return Err(format!("step \"{}\" was called with {:?}", call.step, call.got));
+        }
+        let id = call.ctx.invocation_id();
+        let attempt = self.attempts.entry(id.clone()).or_insert(0);
+        *attempt += 1;
+        if call.ctx.attempt() != *attempt {
+            return Err(format!("it is attempt {} of {id}", call.ctx.attempt()));
+        }
+        self.running.insert(invocation.to_owned(), call);
+        Ok(())
+    }
+
+    fn waited(&mut self, verb: &str, invocation: &str, at: &str, slot: &str) -> Result<(), String> {
+        // One that waits to be tried again hears of it then.
+        let Some(call) = self.running.get(invocation) else { return Ok(()) };
+        let mut told = self.told.lock().unwrap();
+        if told.waits.is_empty() {
+            return Err("nothing was told".to_owned());
+        }
+        let (got, id, number, n) = told.waits.remove(0);
+        self.over.insert((id.clone(), got, number));
+        let right = got == verb
+            && id == call.ctx.invocation_id()
+            && number.to_string() == at
+            && (slot.is_empty() || n < 0 || n.to_string() == slot);
+        if right { Ok(()) } else { Err(format!("{got} {number} of {id} with {n}")) }
+    }
+
+    fn failed(&self, result: Result<Value, Error>, code: &str, step: &str, slot: &str) -> Result<(), String> {
+        let Err(error) = result else { return Err(format!("it has the result {result:?}")) };
+        let named = step == "-" || error.step() == Some(step);
+        let caused = code != "STEP_FAILED" || slot == "-" || self.keys_fail() || error.to_string().ends_with(&format!("error {slot}"));
+        let lacking = error.lacking().join("; ");
+        let lacks = code != "STALLED"
+            || lines(self.vector.get("lacking").unwrap_or(&Value::Null)).iter().all(|what| lacking.contains(what.as_str()));
+        if error.code() == code && named && caused && lacks { Ok(()) } else { Err(format!("{error:?}")) }
+    }
+    /// A join's `by` has failed, with an error of the host's.
+    fn keys_fail(&self) -> bool {
+        let turns = self.vector["play"].as_array().unwrap();
+        turns.iter().flat_map(|turn| lines(&turn["in"])).any(|line| line.starts_with("Key ") && line.contains(" - "))
+    }
+}
