@@ -2,13 +2,17 @@ import {
   AlreadyAnsweredError,
   CancelledError,
   type CheckpointStore,
+  type Event,
   event,
   InputRequestEvent,
   InvalidResponseError,
   MemoryStore,
   RunOverError,
+  StepError,
   StopEvent,
   StoreError,
+  type StreamItem,
+  toSSE,
   UnhandledEventError,
   UnknownRequestError,
   Workflow,
@@ -19,11 +23,12 @@ import { z } from "zod";
 import { caught } from "./support";
 
 class Approved extends event("Approved", z.object({ by: z.string() })) {}
+class Told extends event("Told")<{ n: number; at: Date }> {}
 class Paid extends event("Paid")<{ amount: number }> {}
 
 /** The same disk as another process has it. */
 function processOf(disk: MemoryStore): CheckpointStore {
-  const names = ["create", "claim", "append", "renew", "release", "push", "read", "info", "told", "messages", "list", "delete", "close"] as const;
+  const names = ["create", "claim", "append", "renew", "release", "push", "read", "info", "told", "messages", "items", "list", "delete", "close"] as const;
   return Object.fromEntries(names.map((name) => [name, (disk[name] as (...args: unknown[]) => unknown).bind(disk)])) as unknown as CheckpointStore;
 }
 
@@ -178,6 +183,81 @@ describe("attach: a run that another process has (12.3)", () => {
       expect(error.name).toMatch(/StoreError|UnhandledEventError/);
     }
     expect(await caught(attached.snapshot())).toBeInstanceOf(StoreError);
+  });
+});
+
+describe("attach: the stream of a run that another process has (10.2, 12.3)", () => {
+  /** Tells a number whenever one is sent, and ends with the third. */
+  const telling = () =>
+    new Workflow<unknown, string>("telling", { external: [Paid] })
+      .step("start", "StartEvent", async (_, ctx) => {
+        await ctx.writeEventToStream(new Told({ n: 0, at: new Date(0) }));
+        return [];
+      })
+      .step("tell", Paid, async ({ amount }, ctx) => {
+        await ctx.writeEventToStream(new Told({ n: amount, at: new Date(amount) }));
+        return amount === 3 ? new StopEvent({ result: "over" }) : undefined;
+      });
+
+  test("a reader gets what is kept and what comes, as events, and the end", async () => {
+    const disk = new MemoryStore();
+    const owner = telling().start({}, { store: processOf(disk), runId: "r" });
+    await until(() => owner.status === "waiting");
+    const attached = telling().attach(processOf(disk), "r");
+    const items: StreamItem[] = [];
+    const reading = (async () => {
+      for await (const item of attached.stream()) items.push(item);
+    })();
+    await until(() => items.length === 1);
+    for (const amount of [1, 2, 3]) await owner.send(new Paid({ amount }));
+    await reading;
+    expect(items.map(({ offset, event }) => [offset, event.type])).toEqual([
+      [0, "Told"],
+      [1, "Told"],
+      [2, "Told"],
+      [3, "Told"],
+      [4, "blazen::StopEvent"],
+    ]);
+    // No step of it takes one, so that the reader's workflow does not know its class.
+    expect(items[2]!.event).toEqual({ type: "Told", n: 2, at: new Date(2) });
+    expect(items[4]!.event).toBeInstanceOf(StopEvent);
+    expect(items[2]).toMatchObject({ path: [], runId: "r" });
+    const late = telling().attach(processOf(disk), "r").stream({ from: 2 });
+    expect((await Array.fromAsync(late)).map(({ offset }) => offset)).toEqual([2, 3, 4]);
+    expect(late.dropped).toBe(0);
+  });
+
+  test("nobody reads: nothing of it is stored", async () => {
+    const disk = new MemoryStore();
+    const owner = telling().start({}, { store: processOf(disk), runId: "r" });
+    for (const amount of [1, 2, 3]) await owner.send(new Paid({ amount }));
+    expect(await owner.result()).toBe("over");
+    expect(await disk.items("r", 0, 100)).toEqual([]);
+    const late = telling().attach(processOf(disk), "r").stream();
+    expect((await Array.fromAsync(late)).map(({ event }) => event.type)).toEqual(["blazen::StopEvent"]);
+  });
+
+  test("as Server-Sent Events, of a run that fails too", async () => {
+    const disk = new MemoryStore();
+    const failing = () =>
+      new Workflow("failing", { external: [Paid] })
+        .step("start", "StartEvent", () => [])
+        .step("fail", Paid, async (_, ctx) => {
+          await ctx.writeEventToStream({ type: "Odd", call: () => 1 } as Event);
+          throw new Error("no luck");
+        });
+    const owner = failing().start({}, { store: processOf(disk), runId: "r" });
+    const failed = caught(owner.result());
+    await until(() => owner.status === "waiting");
+    const attached = failing().attach(processOf(disk), "r");
+    const response = toSSE(attached);
+    const text = response.text();
+    await attached.send(new Paid({ amount: 1 }));
+    expect(await failed).toMatchObject({ code: "STEP_FAILED" });
+    expect(await text).toMatch(/"type":"Odd","unreadable":"[^"]+".*event: end\n.*"status":"failed"/s);
+    const error = await caught(attached.result());
+    expect(error).toBeInstanceOf(StepError);
+    expect(error).toMatchObject({ code: "STEP_FAILED", step: "fail", cause: { message: "no luck" } });
   });
 });
 

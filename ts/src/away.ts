@@ -27,8 +27,10 @@ import { Run, type RunStatus } from "./run";
 import { type Snapshot, snapshotOf } from "./snapshot";
 import { type CheckpointStore, isOver, type RunHead, type RunInfo, type StoredRun } from "./store";
 import { read } from "./stored";
+import { storedItem } from "./stored-item";
 import { outcomeText, storedOutcome } from "./stored-outcome";
 import { textValue, valueText } from "./stored-value";
+import { streamOf } from "./stream";
 import type { Timer } from "./timers";
 
 /** Ms from one look at the store to the next, at first and at most: for what somebody waits for. */
@@ -36,6 +38,10 @@ const LOOK = 10;
 const LOOK_MAX = 250;
 /** Ms for which what was seen of a run is good enough for `status` and the like. */
 const FRESH = 100;
+/** Ms for which a run's owner gives what is published, once it was asked to. */
+const WATCH = 30_000;
+/** Items of a stream that are taken at a time. */
+const ITEMS = 1000;
 
 /**
  * A run that goes on elsewhere, in another process or in none: its handler speaks to it by way of its store (12.3). `run` is an empty one,
@@ -48,6 +54,10 @@ export class Away {
   #seen = 0;
   #looking: Promise<RunInfo> | undefined = undefined;
   #watched = false;
+  /** When the owner was asked for the stream. */
+  #asked = 0;
+  /** Ms to the next look. */
+  #pause = LOOK;
   /** Set for when it is due by time. */
   timer: Timer | undefined = undefined;
 
@@ -74,13 +84,16 @@ export class Away {
     return this.#pending;
   }
 
-  /** Somebody waits for its end. */
+  /** Somebody waits for its end, or reads its stream. */
   watch(): void {
     if (this.#watched || this.run.told !== undefined) return;
     this.#watched = true;
     const { run } = this;
     this.#end().then(
-      (info) => run.settle(endOf(run, info)),
+      async (info) => {
+        await this.#take();
+        run.settle(endOf(run, info));
+      },
       (error: unknown) => run.settle({ status: "failed", error }),
     );
   }
@@ -187,9 +200,31 @@ export class Away {
   async #end(): Promise<RunInfo> {
     for await (const info of this.#looks()) {
       if (isOver(info)) return info;
-      await this.here?.result().catch(() => {});
+      if (this.run.stream?.read === true) await this.#follow(info);
+      else await this.here?.result().catch(() => {});
     }
     throw this.#unknown();
+  }
+  /** Asks whoever goes on with it for what is published, and takes what has come. */
+  async #follow({ leaseEnd }: RunInfo): Promise<void> {
+    const now = Date.now();
+    const from = streamOf(this.run).position;
+    if (leaseEnd > now && now > this.#asked + WATCH / 3) {
+      this.#asked = now;
+      await this.#say({ op: "watch", from, ms: WATCH }, `watch/${randomId()}`);
+    }
+    await this.#take();
+  }
+  async #take(): Promise<void> {
+    const { run, store } = this;
+    if (run.stream === undefined) return;
+    for (;;) {
+      const items = await store.items(run.runId, run.stream.position, ITEMS);
+      for (const item of items) run.stream.add(storedItem(run.plan, item));
+      // More comes soon.
+      if (items.length > 0) this.#pause = LOOK;
+      if (items.length < ITEMS) return;
+    }
   }
 
   /** Takes it over if nobody goes on with it. */
@@ -212,10 +247,10 @@ export class Away {
   }
   /** Looks again and again, with ever longer pauses. */
   async *#looks(): AsyncGenerator<RunInfo> {
-    for (let pause = LOOK; ; pause = Math.min(2 * pause, LOOK_MAX)) {
+    for (this.#pause = LOOK; ; this.#pause = Math.min(2 * this.#pause, LOOK_MAX)) {
       yield await this.#look();
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pause);
+        const timer = setTimeout(resolve, this.#pause);
         // As a run in memory that waits, one that has left it is no reason for a process to stay.
         if (this.goOn !== undefined) (timer as { unref?(): void }).unref?.();
       });

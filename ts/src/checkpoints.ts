@@ -16,9 +16,10 @@ import { mergedBytes } from "./merge";
 import { type Outcome, type Run, Thrown } from "./run";
 import { encodeEvent, fetched, hostPart, save, saveChild, smallEntries } from "./save";
 import { own } from "./snapshot";
-import type { CommitResult, RunHead, StoredRun } from "./store";
+import type { CommitResult, RunHead, StoredItem, StoredRun } from "./store";
+import { itemText } from "./stored-item";
 import { outcomeText } from "./stored-outcome";
-import { positionOf } from "./stream";
+import { positionOf, streamOf } from "./stream";
 import { isAtRest, unload } from "./unload";
 import { describe } from "./values";
 import type { Writer } from "./writer";
@@ -100,6 +101,9 @@ export class Checkpoints {
   readonly #slots = new Map<number, Event>();
   readonly #places = new Map<Event, number[]>();
   #answers = 0;
+  /** Items of the stream for readers elsewhere, and until when there are any. */
+  #items: StoredItem[] = [];
+  #watched = 0;
   /** In verify mode: the base and the deltas after it. */
   #parts: Uint8Array[] | undefined = undefined;
   /** Settled when the store has the run, or has refused it. */
@@ -139,6 +143,26 @@ export class Checkpoints {
     this.#consider();
   }
 
+  /** Somebody elsewhere reads the stream, from an offset on, for so many ms. */
+  watch(from: number, ms: number): void {
+    const stream = streamOf(this.run);
+    const { memory } = this.run.plan;
+    const was = stream.tee !== undefined;
+    this.#watched = Date.now() + ms;
+    // One that begins further behind gets what is kept again; a store that has it changes nothing.
+    if (!was || from < this.#from) this.#items = Array.from(stream.kept(from), (item) => itemText(memory, item));
+    this.#from = was ? Math.min(from, this.#from) : from;
+    stream.tee = (item) => {
+      if (Date.now() > this.#watched) {
+        stream.tee = undefined;
+        return;
+      }
+      this.#items.push(itemText(memory, item));
+      this.#consider();
+    };
+    this.#consider();
+  }
+  #from = 0;
   /** Something of its head is another. */
   touched(): void {
     this.#dirty = true;
@@ -302,7 +326,7 @@ export class Checkpoints {
     const commits = this.#made - this.#written;
     const quiet = this.run.waiting || this.run.pause?.taken === true;
     const idle = quiet && this.#dirty;
-    if (!idle && this.#waiters.length === 0 && commits < every) {
+    if (!idle && this.#waiters.length === 0 && this.#items.length === 0 && commits < every) {
       if (ms > 0 && commits > 0) this.#timer ??= setTimeout(() => this.#due(), ms);
       else this.#rest();
       return;
@@ -380,7 +404,9 @@ export class Checkpoints {
     return new FencedError(`${title}: run ${runId} is not this process' any more: ${why}. What it did since its last commit does not count.`, { runId });
   }
   #commit(kind: "base" | "delta" | "head", bytes: Uint8Array) {
-    return { runId: this.run.runId, epoch: this.epoch, sequence: this.sequence + 1, kind, bytes };
+    const items = this.#items.length === 0 ? undefined : this.#items;
+    this.#items = [];
+    return { runId: this.run.runId, epoch: this.epoch, sequence: this.sequence + 1, kind, bytes, items };
   }
   #head(): RunHead {
     const { run } = this;

@@ -40,7 +40,7 @@ export class Cursor implements Listed<Cursor> {
    */
   constructor(
     stream: Stream,
-    from: number | undefined,
+    readonly from: number | undefined,
     readonly overflow: Overflow,
     reader: object,
   ) {

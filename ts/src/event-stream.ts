@@ -72,5 +72,7 @@ export function readStream(run: Run, options: unknown = {}): EventStream {
 /** @param overflow what becomes of this reader when it falls behind; default: what the run's option says */
 export function openStream(run: Run, from?: number, overflow?: Overflow): EventStream {
   const stream = streamOf(run);
-  return new EventStream(stream, from, overflow ?? stream.overflow);
+  const reader = new EventStream(stream, from, overflow ?? stream.overflow);
+  run.away?.watch();
+  return reader;
 }

@@ -17,7 +17,8 @@ export type Said =
   | { readonly op: "send"; readonly type: string; readonly payload: string; readonly id: string }
   | { readonly op: "cancel"; readonly reason: string; readonly grace: number }
   | { readonly op: "pause"; readonly mode: "drain" | "now"; readonly timeout?: number | undefined }
-  | { readonly op: "resume" };
+  | { readonly op: "resume" }
+  | { readonly op: "watch"; readonly from: number; readonly ms: number };
 
 export function eventSaid(event: Event, id: string, types: Types): Said {
   return { op: "send", type: event.type, payload: valueText({ ...payloadOf(event) }, `events[${event.type}]`, types), id };
@@ -90,6 +91,9 @@ async function hear(run: Run, said: Said, took: () => void): Promise<void> {
     case "resume":
       took();
       return goOnInPlace(run);
+    case "watch":
+      took();
+      return run.checkpoints?.watch(said.from, said.ms);
   }
 }
 

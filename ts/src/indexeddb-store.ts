@@ -12,11 +12,14 @@ import {
   type RunFilter,
   type RunHead,
   type RunInfo,
+  type StoredItem,
   type StoredMessage,
   type StoredRun,
 } from "./store";
 import { describe } from "./values";
 
+/** Items of a stream that are kept. */
+const ITEMS = 10_000;
 /** Runs in a list that are asked for at a time. */
 const PAGE = 1000;
 /** The most that IndexedDB takes as a limit. */
@@ -148,6 +151,13 @@ export class IndexedDbStore implements CheckpointStore {
     return this.#read((tables) => messagesOf(tables, runId));
   }
 
+  items(runId: string, from: number, limit: number): Promise<readonly StoredItem[]> {
+    return this.#read(async ({ items }) => {
+      const found: StoredItem[] = await given(items.getAll(IDBKeyRange.bound([runId, from], [runId, []]), limit));
+      return found.map(({ offset, text }) => ({ offset, text: String(text) }));
+    });
+  }
+
   async *list(filter: RunFilter = {}): AsyncGenerator<RunInfo> {
     let after = "";
     for (;;) {
@@ -165,6 +175,7 @@ export class IndexedDbStore implements CheckpointStore {
       tables.runs.delete(runId);
       tables.pieces.delete(all(runId));
       tables.messages.delete(all(runId));
+      tables.items.delete(all(runId));
       return true;
     });
   }
@@ -182,7 +193,7 @@ export class IndexedDbStore implements CheckpointStore {
   }
 }
 
-async function appendOne(tables: Tables, { runId, epoch, sequence, kind, bytes, head }: Commit): Promise<CommitResult> {
+async function appendOne(tables: Tables, { runId, epoch, sequence, kind, bytes, head, items = [] }: Commit): Promise<CommitResult> {
   const { runs, pieces, messages } = tables;
   const row = await find(tables, runId);
   if (row === undefined) return "unknown";
@@ -190,6 +201,9 @@ async function appendOne(tables: Tables, { runId, epoch, sequence, kind, bytes, 
   const over = isOver(head);
   if (over || kind === "base") pieces.delete(all(runId));
   if (!over && kind !== "head") pieces.put(bytes.slice(), [runId, sequence]);
+  for (const { offset, text } of items) tables.items.put({ runId, offset, text });
+  const last = items.at(-1);
+  if (last !== undefined) tables.items.delete(IDBKeyRange.bound([runId], [runId, last.offset - ITEMS]));
   const taken = over ? row.said : Math.min(row.said, head.inbox - row.head.inbox);
   if (over) messages.delete(all(runId));
   else if (taken > 0) messages.delete(IDBKeyRange.bound([runId], [runId, head.inbox], false, true));

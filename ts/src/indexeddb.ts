@@ -8,9 +8,11 @@ export interface Tables {
   readonly pieces: IDBObjectStore;
   /** By id and number. */
   readonly messages: IDBObjectStore;
+  /** Of streams, by id and offset. */
+  readonly items: IDBObjectStore;
 }
 
-const NAMES = ["runs", "pieces", "messages"] as const;
+const NAMES = ["runs", "pieces", "messages", "items"] as const;
 const VERSION = 1;
 
 /** What became of the database, and what to do, by the name of a DOMException. */
@@ -36,8 +38,8 @@ export class Database {
       const database = await this.#open();
       transaction = database.transaction(NAMES, mode, { durability: "strict" });
       const over = end(transaction);
-      const [runs, pieces, messages] = NAMES.map((name) => transaction!.objectStore(name)) as [IDBObjectStore, IDBObjectStore, IDBObjectStore];
-      const result = await work({ runs, pieces, messages });
+      const tables = Object.fromEntries(NAMES.map((name) => [name, transaction!.objectStore(name)])) as unknown as Tables;
+      const result = await work(tables);
       await over;
       return result;
     } catch (error) {
@@ -102,6 +104,7 @@ function makeTables(database: IDBDatabase): void {
   runs.createIndex("told", "toldTo");
   database.createObjectStore("pieces");
   const messages = database.createObjectStore("messages", { keyPath: ["runId", "number"] });
+  database.createObjectStore("items", { keyPath: ["runId", "offset"] });
   messages.createIndex("id", ["runId", "id"], { unique: true });
 }
 

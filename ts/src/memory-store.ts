@@ -1,4 +1,4 @@
-import type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunHead, RunInfo, StoredMessage, StoredRun } from "./store";
+import type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunHead, RunInfo, StoredItem, StoredMessage, StoredRun } from "./store";
 import { isOver, isWanted } from "./store";
 
 interface Row {
@@ -13,7 +13,11 @@ interface Row {
   leaseEnd: number;
   bytes: Uint8Array[];
   inbox: Message[];
+  items: StoredItem[];
 }
+
+/** Items of a stream that are kept. */
+const ITEMS = 10_000;
 
 /**
  * Keeps runs in this process' memory: bytes alone, as a store on a disk would. For tests, and for programs that want runs to leave memory's
@@ -25,6 +29,8 @@ interface Row {
  */
 export class MemoryStore implements CheckpointStore {
   readonly #rows = new Map<string, Row>();
+  /** Those that have messages. */
+  readonly #told = new Set<Row>();
 
   /** @param now the time in ms since 1970; for tests */
   constructor(private readonly now: () => number = Date.now) {}
@@ -43,6 +49,7 @@ export class MemoryStore implements CheckpointStore {
       leaseEnd,
       bytes: [base.slice()],
       inbox: [],
+      items: [],
     });
     return true;
   }
@@ -65,7 +72,7 @@ export class MemoryStore implements CheckpointStore {
   }
 
   async append(commits: readonly Commit[]): Promise<CommitResult[]> {
-    return commits.map(({ runId, epoch, sequence, kind, bytes, head }) => {
+    return commits.map(({ runId, epoch, sequence, kind, bytes, head, items }) => {
       const row = this.#rows.get(runId);
       if (row === undefined) return "unknown";
       if (row.epoch !== epoch || row.sequence !== sequence - 1) return "fenced";
@@ -74,12 +81,14 @@ export class MemoryStore implements CheckpointStore {
       row.head = copied(head);
       if (kind === "base") row.bytes = [bytes.slice()];
       else if (kind === "delta") row.bytes.push(bytes.slice());
+      if (items !== undefined) row.items = merged(row.items, items);
       if (isOver(head)) {
         row.bytes = [];
         row.inbox = [];
         row.owner = undefined;
         row.leaseEnd = 0;
       }
+      if (row.inbox.length === 0) this.#told.delete(row);
       return "stored";
     });
   }
@@ -105,6 +114,7 @@ export class MemoryStore implements CheckpointStore {
     if (isOver(row.head)) return "over";
     if (row.inbox.some(({ id }) => id === message.id)) return "known";
     row.inbox.push({ ...message });
+    this.#told.add(row);
     return "stored";
   }
 
@@ -119,12 +129,17 @@ export class MemoryStore implements CheckpointStore {
   }
 
   async told(owner: string): Promise<readonly string[]> {
-    return [...this.#rows.values()].filter((row) => row.owner === owner && row.leaseEnd > 0 && row.inbox.length > 0).map(({ runId }) => runId);
+    return [...this.#told].filter((row) => row.owner === owner && row.leaseEnd > 0).map(({ runId }) => runId);
   }
 
   async messages(runId: string): Promise<readonly StoredMessage[]> {
     const row = this.#rows.get(runId);
     return row === undefined ? [] : inbox(row);
+  }
+
+  async items(runId: string, from: number, limit: number): Promise<readonly StoredItem[]> {
+    const items = this.#rows.get(runId)?.items ?? [];
+    return items.filter(({ offset }) => offset >= from).slice(0, limit);
   }
 
   async *list(filter: RunFilter = {}): AsyncGenerator<RunInfo> {
@@ -146,6 +161,12 @@ export class MemoryStore implements CheckpointStore {
     const row = this.#rows.get(runId);
     return row?.epoch === epoch && row.leaseEnd > 0 ? row : undefined;
   }
+}
+
+/** Those that were there before stay where there is no other with their offset. */
+function merged(before: readonly StoredItem[], items: readonly StoredItem[]): StoredItem[] {
+  const byOffset = new Map([...before, ...items].map((item) => [item.offset, { ...item }]));
+  return [...byOffset.values()].sort((one, two) => one.offset - two.offset).slice(-ITEMS);
 }
 
 function copied(head: RunHead): RunHead {

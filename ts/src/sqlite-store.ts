@@ -1,7 +1,7 @@
 import { binding } from "./binding/load";
 import type { SqliteRuns } from "./binding/types";
 import { DefinitionError, StoreError } from "./errors";
-import type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunInfo, StoredMessage, StoredRun } from "./store";
+import type { CheckpointStore, Claim, Commit, CommitResult, Message, NewRun, RunFilter, RunInfo, StoredItem, StoredMessage, StoredRun } from "./store";
 import { describe } from "./values";
 
 /** Runs that are looked at for a list at a time. */
@@ -75,6 +75,9 @@ export class SqliteStore implements CheckpointStore {
   }
   messages(runId: string): Promise<readonly StoredMessage[]> {
     return this.#ask({ op: "messages", runId });
+  }
+  items(runId: string, from: number, limit: number): Promise<readonly StoredItem[]> {
+    return this.#ask({ op: "items", runId, from, limit });
   }
   async *list(filter: RunFilter = {}): AsyncGenerator<RunInfo> {
     let after: string | undefined;

@@ -48,6 +48,14 @@ export interface Commit {
   readonly kind: "base" | "delta" | "head";
   readonly bytes: Uint8Array;
   readonly head: RunHead;
+  /** What was published since, if somebody elsewhere reads it. */
+  readonly items?: readonly StoredItem[] | undefined;
+}
+
+/** An item of a run's stream. */
+export interface StoredItem {
+  readonly offset: number;
+  readonly text: string;
 }
 
 /** "fenced": another owner has claimed the run since; "unknown": the store has no such run. */
@@ -130,6 +138,11 @@ export interface CheckpointStore {
   told(owner: string): Promise<readonly string[]>;
   /** The messages of a run that it has not taken. */
   messages(runId: string): Promise<readonly StoredMessage[]>;
+  /**
+   * The items of a run's stream that commits had, from an offset on and in their order, at most so many. Those of a run that is over are there
+   * until it is deleted; of more than 10,000 the oldest may be gone.
+   */
+  items(runId: string, from: number, limit: number): Promise<readonly StoredItem[]>;
   /** In the order of their ids; those that are added or go meanwhile may be left out. */
   list(filter?: RunFilter): AsyncIterable<RunInfo>;
   /** Forgets a run. False: there is none, or it is not over. */

@@ -43,6 +43,8 @@ export class Stream {
   /** Offsets of the oldest item kept, and of the next to come. */
   #oldest = 0;
   #next = 0;
+  /** Of the first item that there was. */
+  #first = 0;
   /** Readers that are attached. */
   #attached = 0;
   /** Those of them that writes wait for. */
@@ -56,6 +58,8 @@ export class Stream {
   /** Writes that wait for room. */
   readonly held = new List<Held>();
   #outcome: Outcome | undefined = undefined;
+  /** Sees each item when it is published. Runs no user code. */
+  tee: ((item: StreamItem) => void) | undefined = undefined;
   #epoch: string | undefined = undefined;
 
   constructor(
@@ -90,9 +94,24 @@ export class Stream {
 
   /** Nothing is published yet: the stream of a stored run goes on at its position. */
   startAt(position: number): void {
+    // Those who began at the oldest item begin here; what others lack is told by `dropped`.
+    for (const cursor of this.#holding) if (cursor.from === undefined && this.#next === this.#first) cursor.offset = position;
+    this.#first = position;
     this.#start = position;
     this.#oldest = position;
     this.#next = position;
+  }
+
+  /** The items that are kept, from an offset on. */
+  *kept(from: number): Generator<StreamItem> {
+    for (let offset = Math.max(from, this.#oldest); offset < this.#next; offset++) yield this.#ring[this.#place(offset)]!;
+  }
+  /** An item of another process: what is between it and the one before is lost. */
+  add(item: StreamItem): void {
+    if (item.offset < this.#next) return;
+    if (item.offset > this.#next) this.startAt(item.offset);
+    this.#makeRoom();
+    this.#keep(item);
   }
 
   /** @returns false when it has to wait for room */
@@ -148,12 +167,15 @@ export class Stream {
   }
 
   #append(event: Event, flow: Flow): void {
-    const offset = this.#next;
+    this.#keep({ offset: this.#next, event, path: flow.path, runId: flow.runId });
+  }
+  #keep(item: StreamItem): void {
+    const { offset } = item;
     if (offset - this.#oldest > this.#mask) this.#grow();
-    const item: StreamItem = { offset, event, path: flow.path, runId: flow.runId };
     if (development) Object.freeze(item);
     this.#ring[this.#place(offset)] = item;
     this.#next = offset + 1;
+    this.tee?.(item);
     if (this.#waiting.first !== undefined) this.#hand(item);
   }
   #place(offset: number): number {

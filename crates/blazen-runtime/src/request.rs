@@ -37,6 +37,11 @@ pub enum Request {
     Messages {
         run_id: String,
     },
+    Items {
+        run_id: String,
+        from: i64,
+        limit: u32,
+    },
     /// Looks at so many runs, so that a long list holds nobody up.
     List {
         filter: Filter,
@@ -53,7 +58,16 @@ pub enum Request {
 impl Request {
     /// Whether it changes nothing.
     pub fn reads(&self) -> bool {
-        matches!(self, Self::Read { .. } | Self::Info { .. } | Self::Told { .. } | Self::Messages { .. } | Self::List { .. } | Self::Close)
+        matches!(
+            self,
+            Self::Read { .. }
+                | Self::Info { .. }
+                | Self::Told { .. }
+                | Self::Messages { .. }
+                | Self::Items { .. }
+                | Self::List { .. }
+                | Self::Close
+        )
     }
 }
 
@@ -154,6 +168,15 @@ pub struct Commit {
     /// Of its bytes.
     pub length: usize,
     pub head: Head,
+    #[serde(default)]
+    pub items: Vec<Item>,
+}
+
+/// An item of a run's stream.
+#[derive(Deserialize, Serialize)]
+pub struct Item {
+    pub offset: i64,
+    pub text: String,
 }
 
 #[derive(Deserialize)]

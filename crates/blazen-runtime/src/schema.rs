@@ -65,6 +65,13 @@ pub const TABLES: &str = "
         body TEXT NOT NULL,
         PRIMARY KEY (run, number)
     ) STRICT, WITHOUT ROWID;
+    -- Of the streams that somebody reads elsewhere.
+    CREATE TABLE items (
+        run INTEGER NOT NULL,
+        offset INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (run, offset)
+    ) STRICT, WITHOUT ROWID;
     CREATE UNIQUE INDEX message ON messages (run, id);
 ";
 

@@ -10,6 +10,9 @@ use crate::request::*;
 pub const COLUMNS: &str =
     "id, run_id, workflow, version, epoch, sequence, lease_end, status, deadline, requests, inbox, stream, at, outcome";
 
+/// Items of a run's stream that are kept.
+const ITEMS: i64 = 10_000;
+
 /// A request's answer in JSON, and bytes that belong to it.
 pub type Answer = (Value, Vec<u8>);
 
@@ -51,10 +54,20 @@ pub fn perform(connection: &Connection, request: &Request, blob: &[u8], now: i64
             Some(found) => Ok((json!(messages(connection, &found)?), Vec::new())),
             None => Ok((json!([]), Vec::new())),
         },
+        Request::Items { run_id, from, limit } => {
+            let sql = "SELECT offset, text FROM items WHERE run = (SELECT id FROM runs WHERE run_id = ?1) AND offset >= ?2 ORDER BY offset LIMIT ?3";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map(params![run_id, from, limit], |row| Ok(Item { offset: row.get(0)?, text: row.get(1)? }))?;
+            Ok((json!(rows.collect::<Result<Vec<_>, _>>()?), Vec::new()))
+        }
         Request::List { filter, after, limit } => list(connection, filter, after.as_deref(), *limit),
         Request::Delete { run_id } => {
-            let deleted = connection.prepare_cached("DELETE FROM runs WHERE run_id = ?1 AND status >= 4")?.execute([run_id])?;
-            Ok((json!(deleted == 1), Vec::new()))
+            let over = find(connection, run_id)?.filter(|found| found.info.head.status.is_over());
+            if let Some(Found { id, .. }) = &over {
+                connection.prepare_cached("DELETE FROM items WHERE run = ?1")?.execute([id])?;
+                connection.prepare_cached("DELETE FROM runs WHERE id = ?1")?.execute([id])?;
+            }
+            Ok((json!(over.is_some()), Vec::new()))
         }
         Request::Close => Ok((Value::Null, Vec::new())),
     }
@@ -191,6 +204,14 @@ fn write(connection: &Connection, id: i64, commit: &Commit, bytes: &[u8], inbox:
     if commit.kind != Kind::Head && !over {
         let sql = "INSERT INTO pieces (run, sequence, bytes) VALUES (?1, ?2, ?3)";
         connection.prepare_cached(sql)?.execute(params![id, commit.sequence, bytes])?;
+    }
+    for Item { offset, text } in &commit.items {
+        let sql = "INSERT OR REPLACE INTO items (run, offset, text) VALUES (?1, ?2, ?3)";
+        connection.prepare_cached(sql)?.execute(params![id, offset, text])?;
+    }
+    if let Some(last) = commit.items.last() {
+        let sql = "DELETE FROM items WHERE run = ?1 AND offset <= ?2";
+        connection.prepare_cached(sql)?.execute(params![id, last.offset.saturating_sub(ITEMS)])?;
     }
     let gone = if over {
         connection.prepare_cached("DELETE FROM messages WHERE run = ?1")?.execute([id])?

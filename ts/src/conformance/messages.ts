@@ -54,6 +54,24 @@ export const messages: readonly Case[] = [
     },
   },
   {
+    name: "items: of a run's stream, by their offsets, until the run is deleted",
+    async run(trial) {
+      const other = await trial.other();
+      await trial.own("r");
+      const items = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => ({ offset: from + at, text: `item ${from + at}` }));
+      const end = trial.commit("r", 3, { kind: "head", bytes: bytes(), head: { status: "completed" }, items: items(8, 9) });
+      await trial.store.append([trial.commit("r", 1, { items: items(3, 6) }), trial.commit("r", 2, { items: items(1, 8) }), end]);
+      expect("items: in their order, each once", await other.items("r", 0, 100), items(1, 9));
+      expect("items: from an offset on, at most so many", await other.items("r", 5, 2), items(5, 7));
+      await trial.store.append([trial.commit("r", 9, { items: items(20, 21) })]);
+      expect("items: none of a commit that is refused", await trial.store.items("r", 9, 100), []);
+      await trial.store.delete("r");
+      await trial.own("r");
+      expect("items: none of a run that was deleted", await trial.store.items("r", 0, 100), []);
+      expect("items: none where there is no such run", await trial.store.items("none", 0, 100), []);
+    },
+  },
+  {
     name: "told: the runs of an owner that have messages",
     async run(trial) {
       const other = await trial.other();
