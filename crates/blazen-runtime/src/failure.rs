@@ -43,9 +43,8 @@ impl From<rusqlite::Error> for Failure {
             Some(ErrorCode::CannotOpen) => ("unopened", "the file cannot be opened: its folder must exist and may be written to"),
             Some(ErrorCode::SystemIoFailure) => ("other", "the disk failed"),
             Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => {
-                ("request", "what is to be stored is too large")
+                ("request", "what is asked cannot be stored")
             }
-            None => ("corrupt", "the database has what blazen did not write: restore it from a backup"),
             _ => ("other", "SQLite failed"),
         };
         Self::new(kind, format!("{what} ({error})"))

@@ -53,6 +53,9 @@ pub fn perform(connection: &Connection, request: &Request, blob: &[u8], now: i64
         },
         Request::List { filter, after, limit } => list(connection, filter, after.as_deref(), *limit),
         Request::Delete { run_id } => {
+            // One that was over from the first has some.
+            let pieces = "DELETE FROM pieces WHERE run = (SELECT id FROM runs WHERE run_id = ?1 AND status >= 4)";
+            connection.prepare_cached(pieces)?.execute([run_id])?;
             let deleted = connection.prepare_cached("DELETE FROM runs WHERE run_id = ?1 AND status >= 4")?.execute([run_id])?;
             Ok((json!(deleted == 1), Vec::new()))
         }
