@@ -35,7 +35,7 @@ impl From<rusqlite::Error> for Failure {
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 ("readonly", "the file may not be written: check its permissions, and those of its folder")
             }
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
                 ("locked", "another process holds the database for too long: only blazen may write to it")
             }
             Some(ErrorCode::DatabaseCorrupt) => ("corrupt", "the database is damaged: restore it from a backup"),
