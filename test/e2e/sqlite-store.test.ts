@@ -81,7 +81,7 @@ if (binding === "native") {
   test("processes share a file; when one is killed the others go on with its runs", async () => {
     const file = path();
     const store = open(file);
-    const ids = await Promise.all(Array.from({ length: 60 }, (_, n) => busy([]).enqueue(store, {}, { runId: `r${n}` })));
+    const ids = await Promise.all(Array.from({ length: 30 }, (_, n) => busy([]).enqueue(store, {}, { runId: `r${n}` })));
     const workers = [1, 2, 3].map(() => spawn(process.execPath, [join(import.meta.dirname, "works.mjs"), file], { stdio: ["ignore", "ignore", "inherit"] }));
     const over = async () => (await Array.fromAsync(store.list({ status: "completed" }))).length;
     try {
