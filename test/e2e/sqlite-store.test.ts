@@ -20,7 +20,7 @@ import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { BUSY_RESULT, busy } from "./busy";
 import { deferred } from "./deferred";
 import { type Disk, killAtEachWrite, kills } from "./process";
-import { caught } from "./support";
+import { caught, turns } from "./support";
 
 const folder = mkdtempSync(join(tmpdir(), "blazen-sqlite-"));
 const opened: SqliteStore[] = [];
@@ -76,6 +76,23 @@ if (binding === "native") {
         expect(await store.read("r")).toMatchObject({ status: "completed", epoch: 2 });
       }
     });
+  });
+
+  test("processes share a file; when one is killed the others go on with its runs", async () => {
+    const file = path();
+    const store = open(file);
+    const ids = await Promise.all(Array.from({ length: 30 }, (_, n) => busy([]).enqueue(store, {}, { runId: `r${n}` })));
+    const workers = [1, 2, 3].map(() => spawn(process.execPath, [join(import.meta.dirname, "works.mjs"), file], { stdio: ["ignore", "ignore", "inherit"] }));
+    const over = async () => (await Array.fromAsync(store.list({ status: "completed" }))).length;
+    try {
+      while ((await over()) < 5) await turns();
+      workers[0]!.kill("SIGKILL");
+      while ((await over()) < ids.length) await turns();
+    } finally {
+      for (const worker of workers) worker.kill("SIGKILL");
+      await Promise.all(workers.map((worker) => worker.exitCode ?? worker.signalCode ?? once(worker, "exit")));
+    }
+    for (const runId of ids) expect(await busy([]).run({}, { store, runId })).toEqual(BUSY_RESULT);
   });
 
   describe("one file", () => {

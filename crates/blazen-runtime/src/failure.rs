@@ -35,7 +35,7 @@ impl From<rusqlite::Error> for Failure {
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 ("readonly", "the file may not be written: check its permissions, and those of its folder")
             }
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
                 ("locked", "another process holds the database for too long: only blazen may write to it")
             }
             Some(ErrorCode::DatabaseCorrupt) => ("corrupt", "the database is damaged: restore it from a backup"),
@@ -43,9 +43,8 @@ impl From<rusqlite::Error> for Failure {
             Some(ErrorCode::CannotOpen) => ("unopened", "the file cannot be opened: its folder must exist and may be written to"),
             Some(ErrorCode::SystemIoFailure) => ("other", "the disk failed"),
             Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => {
-                ("request", "what is to be stored is too large")
+                ("request", "what is asked cannot be stored")
             }
-            None => ("corrupt", "the database has what blazen did not write: restore it from a backup"),
             _ => ("other", "SQLite failed"),
         };
         Self::new(kind, format!("{what} ({error})"))

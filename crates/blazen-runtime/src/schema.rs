@@ -1,7 +1,8 @@
 //! The tables, and how a database is opened. The statuses are numbers: see `STATUSES`.
 
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -77,6 +78,17 @@ pub const TABLES: &str = "
 
 /// Opens a database, and makes the tables in a new one.
 pub fn open(path: &Path, settings: &Settings) -> Result<Connection, Failure> {
+    let begun = Instant::now();
+    loop {
+        match prepared(path, settings) {
+            // Of several that make a file at once SQLite turns some away, and lets them not wait.
+            Err(failure) if failure.kind == "locked" && begun.elapsed() < settings.busy => thread::sleep(Duration::from_millis(1)),
+            opened => return opened,
+        }
+    }
+}
+
+fn prepared(path: &Path, settings: &Settings) -> Result<Connection, Failure> {
     let connection = Connection::open_with_flags(path, OpenFlags::default())?;
     connection.busy_timeout(settings.busy)?;
     // Before anything is written to a file of somebody else's.

@@ -64,8 +64,10 @@ pub fn perform(connection: &Connection, request: &Request, blob: &[u8], now: i64
         Request::Delete { run_id } => {
             let over = find(connection, run_id)?.filter(|found| found.info.head.status.is_over());
             if let Some(Found { id, .. }) = &over {
-                connection.prepare_cached("DELETE FROM items WHERE run = ?1")?.execute([id])?;
-                connection.prepare_cached("DELETE FROM runs WHERE id = ?1")?.execute([id])?;
+                // One that was over from the first has pieces.
+                for sql in ["DELETE FROM pieces WHERE run = ?1", "DELETE FROM items WHERE run = ?1", "DELETE FROM runs WHERE id = ?1"] {
+                    connection.prepare_cached(sql)?.execute([id])?;
+                }
             }
             Ok((json!(over.is_some()), Vec::new()))
         }

