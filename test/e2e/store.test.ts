@@ -293,6 +293,30 @@ describe("recovery (12.3)", () => {
     expect(await pipeline().recover(second, { runId: "r" })).toEqual([]);
   });
 
+  test("a shorter lease is renewed at its own pace, also where runs go on already", async () => {
+    const inTime = deferred<boolean>();
+    class Store extends MemoryStore {
+      override async renew(runs: Parameters<MemoryStore["renew"]>[0], leaseMs: number) {
+        const later = await this.info("later");
+        if (runs.some(({ runId }) => runId === "later")) inTime.resolve(later!.leaseEnd > Date.now());
+        return super.renew(runs, leaseMs);
+      }
+    }
+    const store = new Store();
+    const end = deferred<void>();
+    const holds = new Workflow("holds").step("wait", "StartEvent", async () => {
+      await end.promise;
+      return new StopEvent({ result: 1 });
+    });
+    const first = holds.start({}, { store, runId: "first" });
+    while ((await store.info("first")) === undefined) await turns();
+    await holds.enqueue(store, {}, { runId: "later" });
+    const [handler] = await holds.recover(store, { leaseMs: 1_000 });
+    expect(await inTime.promise).toBe(true);
+    end.resolve();
+    expect(await Promise.all([first.result(), handler!.result()])).toEqual([1, 1]);
+  });
+
   test("one run alone, of several", async () => {
     const { store, later } = disk();
     for (const runId of ["r1", "r2"]) await busy([]).enqueue(store, {}, { runId });

@@ -20,7 +20,7 @@ interface Lease {
 export class Leases {
   /** This process' name, as owner of runs. */
   readonly owner = randomId();
-  leaseMs = LEASE;
+  #leaseMs = LEASE;
   readonly #leases = new Map<string, Lease>();
   /** Runs that wait, and have left memory: they go on here when they are due. */
   readonly #away = new Map<string, Away>();
@@ -29,6 +29,19 @@ export class Leases {
   #look: Promise<void> | undefined = undefined;
 
   constructor(private readonly store: CheckpointStore) {}
+
+  get leaseMs(): number {
+    return this.#leaseMs;
+  }
+  set leaseMs(leaseMs: number) {
+    if (leaseMs === this.#leaseMs) return;
+    this.#leaseMs = leaseMs;
+    if (this.#renewing === undefined) return;
+    // What goes on was renewed at the old pace, which may be too slow for the next ones.
+    clearInterval(this.#renewing);
+    this.#renewing = every(leaseMs / 3, () => void this.#renew());
+    void this.#renew();
+  }
 
   /** A run that goes on in this process. */
   find(runId: string): Run | undefined {
