@@ -29,6 +29,11 @@ export class World {
     this.log.push({ kind, name, life: number, late: stalled, unfenced });
   }
 
+  /** Whether a process has begun with a disk that had a mark. */
+  knew(life, mark) {
+    return life > 0 && this.disk.has(mark, this.ends[life - 1]);
+  }
+
   /** A step has been called, by events whose emitters have left these marks. */
   started(name, by, ctx, life) {
     this.add("start", name, life);

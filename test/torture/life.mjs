@@ -33,6 +33,7 @@ class LifeClock extends VirtualClock {
  * and says nothing.
  */
 export class Life {
+  scale = 1;
   dead = false;
   /** It has stood still since a moment, as a process does whose machine sleeps: others take it for dead. What it does afterwards is late. */
   stalled = false;

@@ -20,14 +20,15 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A program with what stays the same in all its scenarios. */
 export class Torture {
-  #holders = Array.from({ length: LIVES }, () => ({ life: undefined }));
+  #holders = Array.from({ length: LIVES }, () => ({ life: undefined, scale: 1 }));
 
-  constructor(seed, number, broken) {
+  /** @param runs their ids; default: as the program says */
+  constructor(seed, number, broken, runs) {
     this.seed = seed;
     this.number = number;
     this.broken = broken;
     this.program = programOf(seed, number);
-    this.runs = Array.from({ length: this.program.runs }, (_, run) => `q${run}`);
+    this.runs = runs ?? Array.from({ length: this.program.runs }, (_, run) => `q${run}`);
     this.workflows = this.#holders.map((holder) => build(this.program, holder));
   }
 
