@@ -6,9 +6,9 @@ import { answerTo } from "./acts.mjs";
 import { build } from "./build.mjs";
 import { marksIn } from "./disk.mjs";
 import { program as programOf } from "./programs.mjs";
-import { Random } from "./random.mjs";
+import { hashText, Random } from "./random.mjs";
 
-const { database, log, seed, numbers, number, leaseMs, starts } = JSON.parse(process.argv[2]);
+const { database, log, seed, numbers, number, leaseMs, starts, attaches } = JSON.parse(process.argv[2]);
 /** Ms between two looks at the runs. */
 const LOOK = 5;
 
@@ -58,7 +58,7 @@ const life = {
   },
 };
 
-/** Claims one run of each workflow, also one that only waits, and each once: what it has lost is for another process. */
+/** Claims each run once: what it has lost is for another process. */
 class Store extends SqliteStore {
   had = new Set();
   create(run) {
@@ -66,9 +66,9 @@ class Store extends SqliteStore {
     return super.create(run);
   }
   async claim(claim) {
-    const runId = runOf(claim.workflow);
-    if (claim.released || this.had.has(runId)) return [];
-    const claimed = await super.claim({ ...claim, runId });
+    const { runId } = claim;
+    if (runId === undefined || this.had.has(runId)) return [];
+    const claimed = await super.claim(claim);
     if (claimed.length > 0) readFailures();
     for (const { bytes, epoch } of claimed) {
       this.had.add(runId);
@@ -77,7 +77,6 @@ class Store extends SqliteStore {
     return claimed;
   }
 }
-const runOf = (workflow) => `q${workflow.slice("tortured".length)}`;
 const isOver = ({ status }) => status === "completed" || status === "failed" || status === "cancelled";
 
 const store = new Store(database);
@@ -101,29 +100,35 @@ function ended(run, how, text) {
 
 async function look(run) {
   const { runId, workflow, program } = run;
-  for (const request of run.handler?.pendingInputs ?? []) {
-    // One that is answered twice, or of a run that is lost, is none.
-    handledOnce(`${runId} ${request.id}`, () => run.handler.respond(request.id, answerTo(request)).catch(() => {}));
-  }
-  if (run.handler !== undefined) return;
+  if (run.handler !== undefined) return answer(run.handler, true);
   const info = await store.info(runId);
   if (info === undefined) {
     if (starts) watch(run, workflow.start({ path: runId, value: 0, by: [] }, { runId, store, unloadAfter: Number.POSITIVE_INFINITY, ...program.policy }));
   } else if (isOver(info)) run.over = true;
   else if (store.had.has(runId)) run.lost = run.handler === undefined;
   else await recover(run);
+  if (info === undefined || run.handler !== undefined || !attaches) return;
+  run.attached ??= workflow.attach(store, runId);
+  answer(run.attached, false);
 }
-async function recover(run) {
-  const options = { leaseMs, durability: run.program.policy.durability, unloadAfter: Number.POSITIVE_INFINITY };
-  for (const handler of await run.workflow.recover(store, options)) watch(run, handler);
+/** Where there are others, half of the questions are answered from one that the run is not going on in. */
+function answer(handler, here) {
+  for (const request of handler.pendingInputs) {
+    const key = `${handler.runId} ${request.id}`;
+    if (answered.has(key) || (attaches && (hashText(key) % 2 === 0) !== here)) continue;
+    answered.add(key);
+    // One that was answered meanwhile, or of a run that is lost, is none.
+    handler.respond(request.id, answerTo(request)).then(
+      () => here || tell("attached", handler.runId, number),
+      () => answered.delete(key),
+    );
+  }
 }
 const answered = new Set();
-function handledOnce(key, call) {
-  if (answered.has(key)) return;
-  answered.add(key);
-  call();
+async function recover(run) {
+  const options = { runId: run.runId, leaseMs, durability: run.program.policy.durability, unloadAfter: Number.POSITIVE_INFINITY };
+  for (const handler of await run.workflow.recover(store, options)) watch(run, handler);
 }
-
 // The lease of what this process starts is that of what it recovers.
 for (const run of runs) await recover(run);
 while (runs.some(({ over, lost }) => !over && !lost)) {

@@ -12,6 +12,9 @@ export class World {
   faults = [];
   /** For each process that is gone, by its number: how many records the disk had after that. */
   ends = [];
+  /** Questions that were seen, by id; and those that were answered by way of the store, which nobody answers again. */
+  asked = new Map();
+  answered = new Set();
   #failures = new Map();
   #invocations = new Map();
   #names = new Map();

@@ -158,11 +158,8 @@ export class Life {
   create(run) {
     return this.#write("create", run);
   }
-  /** Runs that wait for an answer too, as nobody sends them messages here. */
-  async claim(claim) {
-    const claimed = [];
-    for (const runId of this.world.runs) claimed.push(...(await this.#write("claim", { ...claim, runId })));
-    return claimed;
+  claim(claim) {
+    return this.#write("claim", claim);
   }
   append(commits) {
     return this.#write("append", commits);

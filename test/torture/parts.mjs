@@ -12,7 +12,7 @@ export const unreal = process.platform === "win32" ? "Windows has no SIGSTOP" : 
 
 /** Databases one after the other in each of some lanes, until there were enough events, or the time is over. */
 async function databases(name, one, event, { seed, seconds, limit, jobs }, tell) {
-  const counts = { databases: 0, runs: 0, [event]: 0, lost: 0, duplicated: 0, repeated: 0, late: 0, faulty: 0 };
+  const counts = { databases: 0, runs: 0, [event]: 0, lost: 0, duplicated: 0, repeated: 0, late: 0, attached: 0, faulty: 0 };
   const until = Date.now() + seconds * 1000;
   let next = 0;
   const lane = async () => {

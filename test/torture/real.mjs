@@ -30,11 +30,15 @@ export class Database {
   get over() {
     return this.processes.some(({ over, error }) => over || error !== "");
   }
-  /** @param offset ms by which its clock is wrong */
-  process({ starts = true, offset = 0 } = {}) {
+  /**
+   * @param starts whether it starts runs that are not there
+   * @param attaches whether others answer questions too
+   * @param offset ms by which its clock is wrong
+   */
+  process({ starts = true, attaches = false, offset = 0 } = {}) {
     const { seed, numbers, leaseMs } = this;
     const number = this.processes.length;
-    const options = { database: join(this.#folder, "runs.db"), log: this.#log, seed, numbers, number, leaseMs, starts };
+    const options = { database: join(this.#folder, "runs.db"), log: this.#log, seed, numbers, number, leaseMs, starts, attaches };
     const one = new Process([...(offset === 0 ? [] : ["--import", skew]), child, JSON.stringify(options)], offset, this.#until - Date.now());
     this.processes.push(one);
     return one;
@@ -43,7 +47,7 @@ export class Database {
   /** Compares what has happened with runs that nothing happened to. */
   async check() {
     const lines = this.#lines();
-    const sum = { faults: [], lost: 0, duplicated: 0, repeated: 0, late: 0 };
+    const sum = { faults: [], lost: 0, duplicated: 0, repeated: 0, late: 0, attached: lines.filter(({ word }) => word === "attached").length };
     for (const [at, number] of this.numbers.entries()) {
       const torture = new Torture(this.seed, number, undefined, [`q${at}`]);
       await torture.plain();

@@ -85,7 +85,7 @@ if (faulty > 0) {
 
 /** Keeps the counts, with a slice of them that `--replay` compares. */
 async function record(counts) {
-  const programs = 40;
+  const programs = 50;
   const slice = { seed, programs, counts: await run("simulated", { seed, limit: programs, seconds: Number.POSITIVE_INFINITY }) };
   writeFileSync(recorded, `${JSON.stringify({ slice, run: { seed, ...counts } }, undefined, 2)}\n`);
 }

@@ -13,7 +13,7 @@ export async function stalled(seed, number) {
   const database = new Database(seed, number, LEASE);
   const living = [];
   const begin = (starts) => {
-    const process = database.process({ starts, offset: random.between(1, OFFSET) * (random.chance(50) ? 1 : -1) });
+    const process = database.process({ starts, attaches: true, offset: random.between(1, OFFSET) * (random.chance(50) ? 1 : -1) });
     living.push(process);
     void process.ended.then(() => living.splice(living.indexOf(process), 1));
     return process;
