@@ -1,4 +1,4 @@
-// Runs every test, or the parts named: node tools/test.mjs rust native wasm vectors verify browser types memory packaging
+// Runs every test, or the parts named: node tools/test.mjs rust native wasm vectors verify browser types memory torture packaging
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { checkRust, machineNode, newerNode, root, throughShell } from "./parts.mjs";
@@ -39,6 +39,12 @@ const parts = {
   browser: () => [vitest("browser"), vitest("pages")],
   types: () => [{ command: bin("tsc"), args: ["-p", "test/types"] }],
   memory: () => [{ command: process.execPath, args: ["--expose-gc", "test/memory/runs.mjs"] }],
+  // The recorded slice counted again, what is switched off found, and some real processes.
+  torture: () =>
+    [["broken.mjs"], ["run.mjs", "--replay"], ["run.mjs", "--parts", "kills,stalls", "--kills", "40", "--stalls", "12"]].map(([script, ...options]) => ({
+      command: newerNode(),
+      args: [`test/torture/${script}`, ...options],
+    })),
   packaging: () => [{ command: process.execPath, args: ["test/packaging/packaging.mjs"] }],
 };
 

@@ -14,7 +14,6 @@ const never = new Promise(() => {});
  */
 export function perform(life, { sync, acts }, call, finish) {
   const { name, by, ctx } = call;
-  if (life.dead) return never;
   life.moment();
   if (life.dead) return never;
   life.world.started(name, by, ctx, life);
@@ -79,7 +78,8 @@ const SLOW = {
     return "commit";
   },
   turn: (life) => life.during(turn),
-  async sleep(life, { ms }, name, ctx) {
+  async sleep(life, { ms: long }, name, ctx) {
+    const ms = long * life.scale;
     life.world.sleeps(name, life.clock.now() + ms);
     await ctx.sleep(ms);
     if (life.dead) return never;

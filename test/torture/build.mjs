@@ -11,9 +11,9 @@ function typeOf(name) {
 }
 const Done = typeOf("Done");
 
-/** @param holder whose `life` is the process that the steps are called in */
-export function build(program, holder) {
-  const workflow = new Workflow("tortured");
+/** @param holder whose `life` is the process that the steps are called in, and `scale` what its times are multiplied with */
+export function build(program, holder, name = "tortured") {
+  const workflow = new Workflow(name);
   const define = definer(workflow, holder);
   define("root", StartEvent, program.root, ({ path }, give) => {
     const first = program.lanes.map((_, lane) => give(typeOf(`L${lane}x0`), `${path}_${lane}`));
@@ -46,7 +46,7 @@ function stateOf({ state }) {
  */
 function definer(workflow, holder) {
   return (name, accepts, spec, emit, options = {}) => {
-    workflow.step(name, accepts, { ...retryOf(spec), ...options }, (received, ctx) => {
+    workflow.step(name, accepts, { ...retryOf(spec, holder), ...options }, (received, ctx) => {
       const { life } = holder;
       const call = callOf(name, received, ctx);
       return perform(life, spec, call, (value) => {
@@ -65,9 +65,9 @@ function last({ state }, mark, emitted) {
   return emitted;
 }
 
-function retryOf({ acts }) {
+function retryOf({ acts }, { scale }) {
   const fail = acts.find(({ kind }) => kind === "fail");
-  return fail === undefined ? {} : { retry: { maxAttempts: fail.times + 1, initial: fail.delay } };
+  return fail === undefined ? {} : { retry: { maxAttempts: fail.times + 1, initial: fail.delay * scale } };
 }
 
 function callOf(step, received, ctx) {
@@ -102,7 +102,7 @@ const KINDS = {
   },
   generate(define, name, Accepts, op, Next, workflow, holder) {
     const Item = typeOf(`${name}Item`);
-    workflow.step(name, Accepts, retryOf(op), async function* (received, ctx) {
+    workflow.step(name, Accepts, retryOf(op, holder), async function* (received, ctx) {
       const { life } = holder;
       const call = callOf(name, received, ctx);
       const value = await perform(life, op, call, (value) => value);

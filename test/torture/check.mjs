@@ -51,7 +51,7 @@ function checkLives(world, { kind, name, by }, often) {
   const mark = kind === "once" ? `o.${name}.` : `d.${name}.`;
   for (const [life, times = 0] of by.entries()) {
     if (times > often) fault(world, `${kind} ${name}: ${times} times in process ${life}`);
-    if (times > 0 && life > 0 && world.disk.has(mark, world.ends[life - 1])) fault(world, `${kind} ${name} in process ${life}, though ${mark} was on the disk`);
+    if (times > 0 && world.knew(life, mark)) fault(world, `${kind} ${name} in process ${life}, though ${mark} was on the disk`);
   }
 }
 

@@ -4,6 +4,8 @@ import { MemoryStore } from "blazen";
 
 /** Names that steps leave in what they commit, so that the disk can be asked for them: see effects.mjs. */
 const MARK = /[acdoy]\.[a-z0-9_]+\./g;
+/** The marks in what is on a disk. */
+export const marksIn = (buffer) => buffer.latin1Slice().match(MARK) ?? [];
 const LENGTHS = 8;
 
 /** Length and checksum, then what was asked for as a line of JSON, then bytes. */
@@ -86,7 +88,7 @@ export class Disk {
   }
   #durable(length) {
     for (; this.#synced < length; this.#synced++) {
-      for (const mark of this.#log[this.#synced].latin1Slice().match(MARK) ?? []) if (!this.#marks.has(mark)) this.#marks.set(mark, this.#synced);
+      for (const mark of marksIn(this.#log[this.#synced])) if (!this.#marks.has(mark)) this.#marks.set(mark, this.#synced);
     }
   }
 

@@ -12,6 +12,9 @@ export class World {
   faults = [];
   /** For each process that is gone, by its number: how many records the disk had after that. */
   ends = [];
+  /** Questions that were seen, by id; and those that were answered by way of the store, which nobody answers again. */
+  asked = new Map();
+  answered = new Set();
   #failures = new Map();
   #invocations = new Map();
   #names = new Map();
@@ -27,6 +30,11 @@ export class World {
   }
   add(kind, name, { number, stalled, unfenced }) {
     this.log.push({ kind, name, life: number, late: stalled, unfenced });
+  }
+
+  /** Whether a process has begun with a disk that had a mark. */
+  knew(life, mark) {
+    return life > 0 && this.disk.has(mark, this.ends[life - 1]);
   }
 
   /** A step has been called, by events whose emitters have left these marks. */

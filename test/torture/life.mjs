@@ -33,6 +33,7 @@ class LifeClock extends VirtualClock {
  * and says nothing.
  */
 export class Life {
+  scale = 1;
   dead = false;
   /** It has stood still since a moment, as a process does whose machine sleeps: others take it for dead. What it does afterwards is late. */
   stalled = false;
@@ -157,11 +158,8 @@ export class Life {
   create(run) {
     return this.#write("create", run);
   }
-  /** Runs that wait for an answer too, as nobody sends them messages here. */
-  async claim(claim) {
-    const claimed = [];
-    for (const runId of this.world.runs) claimed.push(...(await this.#write("claim", { ...claim, runId })));
-    return claimed;
+  claim(claim) {
+    return this.#write("claim", claim);
   }
   append(commits) {
     return this.#write("append", commits);

@@ -46,11 +46,11 @@ export function program(seed, number) {
   const random = new Random(seed, number);
   return {
     policy: random.pick(POLICIES),
-    runs: random.chance(20) ? 2 : 1,
+    runs: random.chance(15) ? 2 : 1,
     /** Turns of the event loop that the disk takes to make things durable; 0: the next microtask. */
     latency: random.pick([0, 0, 1, 2]),
     root: acts(random, 1),
-    lanes: Array.from({ length: random.pick([1, 1, 2]) }, () => Array.from({ length: random.between(1, 2) }, () => op(random))),
+    lanes: Array.from({ length: random.pick([1, 1, 2]) }, () => Array.from({ length: random.pick([1, 1, 2]) }, () => op(random))),
     end: acts(random, 1),
   };
 }

@@ -1,26 +1,39 @@
 // npm run torture -- --seconds 60 --seed 1: runs are killed, again and again, and what they do is looked at. See README.md.
+import { deepStrictEqual } from "node:assert";
+import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { simulate, simulateOne } from "./simulated.mjs";
+import { again, parts, unreal } from "./parts.mjs";
+
+/** Of the time that there is. */
+const SHARES = { simulated: 0.6, kills: 0.25, stalls: 0.15 };
+const BROKEN = ["once", "lease", "fsync"];
+/** Faults that are shown. */
+const SHOWN = 5;
+const recorded = new URL("recorded.json", import.meta.url);
 
 const { values: options } = parseArgs({
   options: {
     seconds: { type: "string", default: "60" },
     seed: { type: "string", default: "1" },
     jobs: { type: "string", default: String(availableParallelism()) },
-    programs: { type: "string", default: "Infinity" },
+    parts: { type: "string", default: Object.keys(SHARES).join() },
+    programs: { type: "string" },
+    kills: { type: "string" },
+    stalls: { type: "string" },
     broken: { type: "string" },
     scenario: { type: "string" },
+    record: { type: "boolean" },
+    replay: { type: "boolean" },
   },
 });
-const BROKEN = ["once", "lease", "fsync"];
-if (options.broken !== undefined && !BROKEN.includes(options.broken)) {
-  console.error(`torture: --broken is one of ${BROKEN.join(", ")}.`);
+const wanted = options.broken === undefined ? options.parts.split(",") : ["simulated"];
+const unknown = wanted.find((part) => parts[part] === undefined);
+if (unknown !== undefined || (options.broken !== undefined && !BROKEN.includes(options.broken))) {
+  console.error(`torture: the parts are ${Object.keys(parts).join(", ")}, and --broken is one of ${BROKEN.join(", ")}.`);
   process.exit(2);
 }
 const broken = options.broken === undefined ? "" : ` --broken ${options.broken}`;
-/** Faulty scenarios that are shown. */
-const SHOWN = 5;
 let faulty = 0;
 
 function tell(name, faults) {
@@ -30,21 +43,49 @@ function tell(name, faults) {
   console.log(`  again: npm run torture -- --scenario ${name}${broken}`);
 }
 
-if (options.scenario !== undefined) {
-  const { program, faults } = await simulateOne(options.scenario, options.broken);
-  console.log(JSON.stringify(program, undefined, 2));
-  if (faults.length > 0) tell(options.scenario, faults);
-} else {
+/** Runs a part and prints what was counted. */
+async function run(part, given) {
   const start = Date.now();
-  const [seed, seconds, programs, jobs] = ["seed", "seconds", "programs", "jobs"].map((name) => Number(options[name]));
-  const counts = await simulate({ seed, seconds, programs, jobs, broken: options.broken }, tell);
-  const { scenarios } = counts;
-  const took = (Date.now() - start) / 1000;
-  console.log(`seed ${seed}, ${took.toFixed(1)} s, ${Math.round(scenarios / took)} scenarios a second`);
-  console.log(`simulated: ${counts.programs} programs, ${scenarios} scenarios, ${counts.kills} kills; ${counts.lost} lost, ${counts.duplicated} duplicated`);
-  console.log(`  (${counts.repeated} effects and steps happened again, as they may: what would have told of them was not on the disk)`);
+  const counts = await parts[part]({ ...given, jobs: Number(options.jobs), broken: options.broken }, tell);
+  const seconds = (Date.now() - start) / 1000;
+  const rate = part === "simulated" ? `, ${Math.round(counts.scenarios / seconds)} scenarios a second` : "";
+  const told = Object.entries(counts).map(([key, count]) => `${count} ${key}`);
+  console.log(`${part}, seed ${given.seed}: ${told.join(", ")} (${seconds.toFixed(1)} s${rate})`);
+  return counts;
+}
+
+const seed = Number(options.seed);
+if (options.scenario !== undefined) {
+  const { program, faults } = await again(options.scenario, options.broken);
+  if (program !== undefined) console.log(JSON.stringify(program, undefined, 2));
+  if (faults.length > 0) tell(options.scenario, faults);
+} else if (options.replay) {
+  const { slice } = JSON.parse(readFileSync(recorded, "utf8"));
+  deepStrictEqual(await run("simulated", { seed: slice.seed, limit: slice.programs, seconds: Number.POSITIVE_INFINITY }), { ...slice.counts });
+  console.log("as recorded");
+} else {
+  const limits = { simulated: options.programs, kills: options.kills, stalls: options.stalls };
+  const counts = {};
+  for (const part of wanted) {
+    if (part !== "simulated" && unreal !== undefined) {
+      console.log(`${part}: not here: ${unreal}.`);
+      continue;
+    }
+    const limited = limits[part] !== undefined;
+    const share = SHARES[part] / wanted.reduce((sum, part) => sum + SHARES[part], 0);
+    const limit = limited ? Number(limits[part]) : Number.POSITIVE_INFINITY;
+    counts[part] = await run(part, { seed, limit, seconds: limited ? Number.POSITIVE_INFINITY : Number(options.seconds) * share });
+  }
+  if (options.record) await record(counts);
 }
 if (faulty > 0) {
-  console.log(`${faulty} scenarios are faulty${broken === "" ? "" : `, with${broken}`}.`);
+  console.log(`${faulty} faulty${broken === "" ? "" : `, with${broken}`}.`);
   process.exitCode = 1;
+}
+
+/** Keeps the counts, with a slice of them that `--replay` compares. */
+async function record(counts) {
+  const programs = 50;
+  const slice = { seed, programs, counts: await run("simulated", { seed, limit: programs, seconds: Number.POSITIVE_INFINITY }) };
+  writeFileSync(recorded, `${JSON.stringify({ slice, run: { seed, ...counts } }, undefined, 2)}\n`);
 }

@@ -6,7 +6,7 @@ import { Disk } from "./disk.mjs";
 import { World } from "./effects.mjs";
 import { Life } from "./life.mjs";
 import { program as programOf } from "./programs.mjs";
-import { hash, Random } from "./random.mjs";
+import { hash, hashText, Random } from "./random.mjs";
 
 /** After so many ms others may claim the runs of a process that is gone; sleeps may be longer. */
 const GONE = 31_000;
@@ -20,14 +20,15 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A program with what stays the same in all its scenarios. */
 export class Torture {
-  #holders = Array.from({ length: LIVES }, () => ({ life: undefined }));
+  #holders = Array.from({ length: LIVES }, () => ({ life: undefined, scale: 1 }));
 
-  constructor(seed, number, broken) {
+  /** @param runs their ids; default: as the program says */
+  constructor(seed, number, broken, runs) {
     this.seed = seed;
     this.number = number;
     this.broken = broken;
     this.program = programOf(seed, number);
-    this.runs = Array.from({ length: this.program.runs }, (_, run) => `q${run}`);
+    this.runs = runs ?? Array.from({ length: this.program.runs }, (_, run) => `q${run}`);
     this.workflows = this.#holders.map((holder) => build(this.program, holder));
   }
 
@@ -78,6 +79,7 @@ export class Torture {
       begun.push(mine);
       if (!life.gone) results = await drive(life, mine.handlers);
       start = life.clock.now() + GONE;
+      if (life.dead) await this.#answerMeanwhile(world, start);
     }
     const [first] = lives;
     if (first.stalled) {
@@ -88,6 +90,22 @@ export class Torture {
     for (const handler of handlers) void handler.cancel(undefined, { grace: 0 }).catch(() => {});
     await turn();
     return { world, results, last: lives.at(-1), kills: lives.length - 1 };
+  }
+
+  /** Some questions are answered while no process is there: by way of the store, where the answers must not be lost. */
+  async #answerMeanwhile(world, now) {
+    const person = new Life(world, -1, now, undefined, undefined);
+    for (const runId of this.runs) {
+      const { requests = [] } = (await world.disk.contents.info(runId)) ?? {};
+      for (const request of requests.map((id) => world.asked.get(id)).filter(Boolean)) {
+        if (hash(this.seed, this.number, world.ends.length, hashText(request.prompt)) % 2 === 0) continue;
+        await this.workflows[0]
+          .attach(person, runId)
+          .respond(request.id, answerTo(request))
+          .catch((error) => world.fault("answer", String(error)));
+        world.answered.add(request.id);
+      }
+    }
   }
 
   /** What a process begins with: the runs of the store go on; those that the store does not have are asked for again. */
@@ -101,12 +119,14 @@ export class Torture {
       handlers.set(handler.runId, handler);
       all.push(handler);
     };
-    if (life.number > 0) {
-      const recovering = workflow.recover(life, { durability: policy.durability, clock: life.clock }).then(
+    const { durability } = policy;
+    for (const runId of life.number > 0 ? this.runs : []) {
+      const recovering = workflow.recover(life, { runId, durability, clock: life.clock }).then(
         (recovered) => recovered.forEach(add),
         (error) => life.gone || life.world.fault("recovery", String(error)),
       );
       await Promise.race([recovering, life.left]);
+      if (life.gone) break;
     }
     const recovered = [...handlers.keys()];
     for (const runId of this.runs) {
@@ -146,6 +166,8 @@ function answer(life, handlers) {
   let any = false;
   for (const handler of handlers) {
     for (const request of handler.pendingInputs) {
+      life.world.asked.set(request.id, request);
+      if (life.world.answered.has(request.id)) continue;
       any = true;
       void life.during(async () => {
         life.moment();
