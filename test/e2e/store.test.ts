@@ -7,6 +7,7 @@ import {
   MemoryStore,
   Pipeline,
   RunExistsError,
+  type RunInfo,
   StopEvent,
   StoreError,
   subworkflow,
@@ -330,6 +331,41 @@ describe("recovery (12.3)", () => {
 });
 
 describe("workers (12.3)", () => {
+  test("runs that are over are archived, and deleted, when they have been over for long enough", async () => {
+    const clock = new VirtualClock();
+    const store = new MemoryStore(() => clock.now());
+    const quick = () => new Workflow("quick").step("end", "StartEvent", () => new StopEvent({ result: 1 }));
+    for (const runId of ["old", "kept"]) await quick().run({}, { store, clock, runId });
+    await clock.advance(1000);
+    await quick().run({}, { store, clock, runId: "new" });
+    const archived: string[] = [];
+    const archive = ({ runId, outcome }: RunInfo) => {
+      archived.push(`${runId} ${outcome}`);
+      if (runId === "kept") throw new Error("no room");
+    };
+    await using worker = quick().worker(store, { clock, retention: { ms: 1000, archive } });
+    while ((await store.info("old")) !== undefined) await turns();
+    expect(archived).toEqual(['kept {"tree":1}', 'old {"tree":1}']);
+    expect((await Array.fromAsync(store.list())).map(({ runId }) => runId)).toEqual(["kept", "new"]);
+    expect(worker.running).toBe(0);
+  });
+
+  test("recovered runs are let go when the signal is aborted", async () => {
+    const { store, later } = disk();
+    const asks = () => new Workflow("asks").step("ask", "StartEvent", async (_, ctx) => new StopEvent({ result: await ctx.requestInput({ prompt: "?" }) }));
+    const dead = new Process(store);
+    asks().start({}, { store: dead, runId: "r" });
+    await turns();
+    dead.dead = true;
+    later();
+    const controller = new AbortController();
+    const [handler] = await asks().recover(new Process(store), { runId: "r", signal: controller.signal });
+    await turns();
+    controller.abort();
+    expect(await caught(handler!.result())).toBeInstanceOf(FencedError);
+    expect((await store.info("r"))?.leaseEnd).toBe(0);
+  });
+
   test("a run that was enqueued is begun by one worker, with others beside it", async () => {
     const { store } = disk();
     const workflow = busy([]);

@@ -78,6 +78,8 @@ export class Checkpoints {
   #marksDurable = 0;
   /** A base is there for deltas. */
   #based = false;
+  /** How many deltas there are since. */
+  #deltas = 0;
   /** Something has been said to the core since the last checkpoint. */
   #dirty = false;
   #scheduled = false;
@@ -298,11 +300,19 @@ export class Checkpoints {
   async #unload(): Promise<void> {
     const { run } = this;
     const { store } = this.writer;
-    const head = this.#head();
-    this.#halt();
     // One that sleeps is due at its deadline, and not before.
-    const asleep = head.status === "running";
-    if (asleep) void this.writer.append({ ...this.#commit("head", NO_BYTES), head: { ...head, status: "waiting" } }).catch(() => {});
+    const head = { ...this.#head(), status: run.pause === undefined ? ("waiting" as const) : run.status };
+    let base: Uint8Array | undefined;
+    try {
+      // What may lie for long takes no more room than it has to.
+      if (this.#deltas > 0) base = this.#base();
+    } catch (error) {
+      return this.abandon(error as Error);
+    }
+    this.#halt();
+    const asleep = run.status !== head.status;
+    if (base !== undefined || asleep)
+      void this.writer.append({ ...this.#commit(base === undefined ? "head" : "base", base ?? NO_BYTES), head }).catch(() => {});
     await unload(run, store, this.keeping, { epoch: this.epoch, deadline: head.deadline }).catch(() => {});
     this.onLeave?.();
   }
@@ -368,6 +378,8 @@ export class Checkpoints {
       (cause: unknown) => {
         this.#writing = undefined;
         this.abandon(storeError(run, cause));
+        // It may be well again, and another may go on.
+        this.writer.store.release([{ runId: run.runId, epoch: this.epoch }]).catch(() => {});
       },
     );
   }
@@ -442,6 +454,7 @@ export class Checkpoints {
     const part = hostPart(run, { checkpoint: true, base: true });
     const bytes = save(run, part);
     this.#based = true;
+    this.#deltas = 0;
     if (run.plan.memory.verify) this.#parts = [bytes];
     this.#entries.clear();
     this.#removed.clear();
@@ -501,6 +514,7 @@ export class Checkpoints {
     if (bytes === undefined) throw internal(run, message(core.lastError()));
     this.#entries.clear();
     this.#removed.clear();
+    this.#deltas++;
     if (this.#parts !== undefined) this.#verify(own(bytes));
     return own(bytes);
   }
@@ -589,7 +603,8 @@ function prefixOf(flow: Flow): string {
 }
 
 export function storeError(run: Run, cause: unknown): StoreError {
-  if (cause instanceof StoreError) return cause;
+  if (cause instanceof StoreError)
+    return cause.runId === undefined ? new StoreError(`${run.title}: ${cause.message}`, { cause: cause.cause, runId: run.runId }) : cause;
   return new StoreError(`${run.title}: the store failed: ${cause instanceof Error ? cause.message : describe(cause)}. The run stops where it was committed.`, {
     cause,
     runId: run.runId,

@@ -48,6 +48,7 @@ export type { Progress } from "./progress";
 export type { RecoverOptions, Worker, WorkerOptions } from "./recover";
 export type { PendingInput, RequestOptions } from "./requests";
 export { type Resource, resource } from "./resource";
+export type { Retention } from "./retention";
 export type { RetryPolicy } from "./retry";
 export type { RunStatus } from "./run";
 export type { SessionMap } from "./session";

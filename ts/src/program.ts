@@ -9,6 +9,7 @@ import {
   checkWorkerOptions,
   enqueueRun,
   keepingFor,
+  letGoOn,
   type RecoverOptions,
   recoverRuns,
   Worker,
@@ -92,7 +93,8 @@ export abstract class Program<Input = unknown, Result = unknown> {
   /**
    * Goes on with runs of a store that no process goes on with, each under its own id (12.3).
    *
-   * @param options `concurrency`: so many at most; default: all. `runId`: this one alone, also where it waits for a person. `leaseMs`, `session`, `durability`
+   * @param options `concurrency`: so many at most; default: all. `runId`: this one alone, also where it waits for a person. `signal`:
+   *   when it is aborted the runs are let go, for others to go on with. `leaseMs`, `session`, `durability`, `unloadAfter`, `clock`
    * @throws (as a rejection) DefinitionError for bad options, StoreError; SnapshotError for runs that do not fit this workflow, if there is no other
    * @example
    * for (const handler of await workflow.recover(store)) console.log(handler.runId, await handler.result());
@@ -101,6 +103,7 @@ export abstract class Program<Input = unknown, Result = unknown> {
     const plan = this.#compiled();
     checkRecoverOptions(`${plan.title}, recover`, options);
     const runs = await recoverRuns(plan, store, keepingFor(store, options), options.concurrency ?? Number.MAX_SAFE_INTEGER, options.runId);
+    letGoOn(options.signal, runs);
     return runs.map((run) => new Handler<Result>(run));
   }
 
@@ -130,7 +133,8 @@ export abstract class Program<Input = unknown, Result = unknown> {
   /**
    * Goes on with a store's runs of this workflow, those that were enqueued and those whose process is gone, until it is stopped (12.3).
    *
-   * @param options `concurrency`: runs at a time, default 10; `leaseMs`, `session`, `signal`, `durability`
+   * @param options `concurrency`: runs at a time, default 10; `signal`: stops the worker; `retention`: of runs that are over; `leaseMs`,
+   *   `session`, `durability`, `unloadAfter`, `clock`
    * @throws DefinitionError for bad options
    * @example
    * await using worker = workflow.worker(store, { concurrency: 4 });

@@ -1,6 +1,6 @@
 import { Away } from "./away";
 import { close, use } from "./buffer";
-import type { Clock } from "./clock";
+import { type Clock, systemClock } from "./clock";
 import { checkId } from "./commit";
 import { randomId } from "./environment";
 import { DefinitionError, RunExistsError } from "./errors";
@@ -10,6 +10,7 @@ import { mergedRun } from "./merge";
 import { pauseRun } from "./pause";
 import type { Plan } from "./plan";
 import { resumeRun } from "./resume";
+import { type Retention, sweep } from "./retention";
 import { Run } from "./run";
 import type { CheckpointStore, StoredRun } from "./store";
 import { isUnloadAfter, keepingOf } from "./store-options";
@@ -23,12 +24,14 @@ export interface WorkerOptions {
   leaseMs?: number;
   /** Put into `ctx.session` of each run. */
   session?: Record<string, unknown>;
-  /** Stops a worker when it is aborted. */
+  /** When it is aborted a worker stops, and the runs of `recover` are let go. */
   signal?: AbortSignal;
   /** Default: "strict" (12.1). */
   durability?: "strict" | "relaxed";
   /** Milliseconds after which a run that only waits leaves memory. Default: 60,000 (9.3). */
   unloadAfter?: number;
+  /** Of a worker: what becomes of runs of its workflow that are over. Default: they stay. */
+  retention?: Retention;
   /** Where the time of the runs comes from. Default: the system's clock. */
   clock?: Clock;
 }
@@ -44,9 +47,9 @@ export function checkWorkerOptions(where: string, options: unknown): void {
     throw new DefinitionError(`${where}: ${why}`);
   };
   if (!isPlainObject(options)) return refuse(`the options are an object, not ${describe(options)}.`);
-  const { concurrency, leaseMs, session, signal, durability, unloadAfter, clock, ...unknown } = options;
+  const { concurrency, leaseMs, session, signal, durability, unloadAfter, clock, retention, ...unknown } = options;
   const extra = Object.keys(unknown)[0];
-  if (extra !== undefined) refuse(`there is no option "${extra}". Known: concurrency, leaseMs, session, signal, durability, unloadAfter, clock.`);
+  if (extra !== undefined) refuse(`there is no option "${extra}". Known: concurrency, leaseMs, session, signal, durability, unloadAfter, clock, retention.`);
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && (concurrency as number) >= 1))
     refuse(`"concurrency" is a whole number from 1, not ${describe(concurrency)}.`);
   if (leaseMs !== undefined && !(typeof leaseMs === "number" && leaseMs >= 100))
@@ -56,6 +59,7 @@ export function checkWorkerOptions(where: string, options: unknown): void {
   if (durability !== undefined && durability !== "strict" && durability !== "relaxed")
     refuse(`"durability" is "strict" or "relaxed", not ${describe(durability)}.`);
   if (!isUnloadAfter(unloadAfter)) refuse(`"unloadAfter" is a number of milliseconds, Infinity for never, not ${describe(unloadAfter)}.`);
+  if (retention !== undefined) checkRetention(retention, refuse);
   if (clock !== undefined && (typeof (clock as Clock)?.now !== "function" || typeof (clock as Clock).after !== "function"))
     refuse(`"clock" has the functions now() and after(ms, callback); ${describe(clock)} has not.`);
 }
@@ -65,6 +69,12 @@ export function checkRecoverOptions(where: string, options: unknown): void {
   const { runId, ...others } = options;
   checkWorkerOptions(where, others);
   checkId(runId, where);
+}
+
+function checkRetention(retention: unknown, refuse: (why: string) => never): void {
+  const { ms, archive } = isPlainObject(retention) ? retention : {};
+  if (typeof ms !== "number" || !(ms >= 0) || (archive !== undefined && typeof archive !== "function"))
+    refuse(`"retention" is { ms } or { ms, archive }: milliseconds from 0, and a function; not ${describe(retention)}.`);
 }
 
 /** Claims runs that nobody goes on with, up to so many, and goes on with them (12.3). @throws (as a rejection) StoreError, SnapshotError */
@@ -109,6 +119,17 @@ export function goOnWith(plan: Plan, store: CheckpointStore, stored: StoredRun, 
   return run;
 }
 
+/** When a signal is aborted the runs are let go; nothing is left on it when they are over. */
+export function letGoOn(signal: AbortSignal | undefined, runs: readonly Run[]): void {
+  if (signal === undefined) return;
+  for (const run of runs) {
+    const letGo = () => void run.checkpoints?.leave();
+    if (signal.aborted) letGo();
+    signal.addEventListener("abort", letGo, { once: true });
+    run.onEnd = () => signal.removeEventListener("abort", letGo);
+  }
+}
+
 /** The handler's run of one that is in a store. */
 export function attachRun(plan: Plan, store: CheckpointStore, runId: string): Run {
   checkId(runId, `${plan.title}, attach`);
@@ -144,6 +165,9 @@ export class Worker implements AsyncDisposable {
   #claiming: Promise<void> | undefined = undefined;
   /** Ms from one look for runs to the next. */
   static readonly #PAUSE = 200;
+  /** Ms from one look for runs that are to be deleted to the next. */
+  static readonly #SWEEP = 60_000;
+  #sweeping: ReturnType<typeof setTimeout> | undefined = undefined;
 
   constructor(
     private readonly plan: Plan,
@@ -152,10 +176,14 @@ export class Worker implements AsyncDisposable {
   ) {
     // Its own name: what it lets go is no other's of this process.
     this.#keeping = { ...keepingFor(store, options), owner: randomId(), returns: false };
-    options.signal?.addEventListener("abort", () => void this.stop(), { once: true });
-    if (options.signal?.aborted === true) this.#stopped = true;
-    else this.#look();
+    options.signal?.addEventListener("abort", this.#onAbort);
+    if (options.signal?.aborted === true) void this.stop();
+    else {
+      this.#look();
+      if (options.retention !== undefined) this.#sweep(options.retention);
+    }
   }
+  readonly #onAbort = (): void => void this.stop();
 
   /** How many runs go on here; those that only wait do not count. */
   get running(): number {
@@ -167,12 +195,25 @@ export class Worker implements AsyncDisposable {
   /** Claims no further runs, and resolves when those that it has are over, or wait and are let go. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.options.signal?.removeEventListener("abort", this.#onAbort);
+    clearTimeout(this.#sweeping);
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     await this.#claiming;
     await Promise.all(Array.from(this.#running, (run) => run.checkpoints?.leave()));
   }
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  #sweep(retention: Retention): void {
+    const now = (this.options.clock ?? systemClock).now();
+    const swept = sweep(this.store, this.plan.name, retention, now)
+      // A store that fails may be well the next time.
+      .catch(() => {})
+      .then(() => {
+        if (!this.#stopped) this.#sweeping = setTimeout(() => this.#sweep(retention), Worker.#SWEEP);
+      });
+    void swept;
   }
 
   #look(): void {
