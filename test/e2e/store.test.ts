@@ -143,6 +143,25 @@ describe("a run with a store (12.1)", () => {
     }
   });
 
+  test.each([{ every: 3 }, { every: 5000 }, { ms: 600_000 }])("relaxed, %j: the run is a bounded distance ahead of its store", async (checkpoint) => {
+    const process = new Process(disk().store);
+    const gate = deferred<void>();
+    process.onAppend = () => gate.promise;
+    let called = 0;
+    const run = new Workflow("far")
+      .step("one", "StartEvent", () => new Next({ n: 1 }))
+      .step("two", Next, ({ n }) => {
+        called++;
+        return n < 3000 ? new Next({ n: n + 1 }) : new StopEvent({ result: n });
+      })
+      .run({}, { store: process, durability: "relaxed", checkpoint });
+    await turns(50);
+    expect(called).toBeGreaterThan(900);
+    expect(called).toBeLessThanOrEqual(1000);
+    gate.resolve();
+    expect(await run).toBe(3000);
+  });
+
   test("strict: commit points and answers are over when they are on disk (4.2)", async () => {
     const process = new Process(disk().store);
     const told: string[] = [];

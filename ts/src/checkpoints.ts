@@ -326,7 +326,9 @@ export class Checkpoints {
     const commits = this.#made - this.#written;
     const quiet = this.run.waiting || this.run.pause?.taken === true;
     const idle = quiet && this.#dirty;
-    if (!idle && this.#waiters.length === 0 && this.#items.length === 0 && commits < every) {
+    // The core stops at the bound of a relaxed run, and a write in time keeps it from that.
+    const due = commits >= Math.min(every, AHEAD / 2);
+    if (!idle && this.#waiters.length === 0 && this.#items.length === 0 && !due) {
       if (ms > 0 && commits > 0) this.#timer ??= setTimeout(() => this.#due(), ms);
       else this.#rest();
       return;
