@@ -2,7 +2,7 @@ import { cold, exchange, frame, GONE } from "./buffer";
 import { dropWork, failRun } from "./cancel";
 import type { Encoded } from "./codec";
 import { fromHost } from "./dispatch";
-import { FencedError, StoreError } from "./errors";
+import { CancelledError, FencedError, StoreError } from "./errors";
 import type { Event } from "./event";
 import { internal, message } from "./failure";
 import { type ChildRun, type Flow, flowsOf } from "./flow";
@@ -348,6 +348,7 @@ export class Checkpoints {
 
   #write(): void {
     const { run } = this;
+    if (run.cancelling) this.#cancelWaits();
     if (this.#stopped || this.#writing !== undefined || run.over || run.cancelling || run.handle === GONE) return;
     const commit = this.#made;
     const marks = this.#marks;
@@ -381,6 +382,12 @@ export class Checkpoints {
     this.frameDurable();
     exchange(run);
     fromHost(run);
+  }
+  /** The steps of a cancelled run are waited for, and nothing is written before its end. */
+  #cancelWaits(): void {
+    const { title, runId } = this.run;
+    for (const { reject } of this.#waiters.splice(0))
+      reject(new CancelledError(`${title}: the run was cancelled before what its step waits for was stored.`, undefined, { runId }));
   }
   #stored(commit: number, marks: number): void {
     const { run } = this;
