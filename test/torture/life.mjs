@@ -189,6 +189,9 @@ export class Life {
   messages(runId) {
     return this.#read("messages", runId);
   }
+  items(runId, from, limit) {
+    return this.#read("items", runId, from, limit);
+  }
   list(filter) {
     return this.disk.contents.list(filter);
   }
