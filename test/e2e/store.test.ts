@@ -1,4 +1,5 @@
 import {
+  CancelledError,
   event,
   FencedError,
   IndexedDbStore,
@@ -19,7 +20,7 @@ import { describe, expect, test } from "vitest";
 import { busy } from "./busy";
 import { deferred } from "./deferred";
 import { killAtEachWrite, kills, Process } from "./process";
-import { caught, turns } from "./support";
+import { caught, observed, turns } from "./support";
 
 class Item extends event("Item")<{ n: number }> {}
 class Next extends event("Next")<{ n: number }> {}
@@ -144,6 +145,25 @@ describe("a run with a store (12.1)", () => {
     }
   });
 
+  test.each([{ every: 3 }, { every: 5000 }, { ms: 600_000 }])("relaxed, %j: the run is a bounded distance ahead of its store", async (checkpoint) => {
+    const process = new Process(disk().store);
+    const gate = deferred<void>();
+    process.onAppend = () => gate.promise;
+    let called = 0;
+    const run = new Workflow("far")
+      .step("one", "StartEvent", () => new Next({ n: 1 }))
+      .step("two", Next, ({ n }) => {
+        called++;
+        return n < 3000 ? new Next({ n: n + 1 }) : new StopEvent({ result: n });
+      })
+      .run({}, { store: process, durability: "relaxed", checkpoint });
+    await turns(50);
+    expect(called).toBeGreaterThan(900);
+    expect(called).toBeLessThanOrEqual(1000);
+    gate.resolve();
+    expect(await run).toBe(3000);
+  });
+
   test("strict: commit points and answers are over when they are on disk (4.2)", async () => {
     const process = new Process(disk().store);
     const told: string[] = [];
@@ -186,6 +206,29 @@ describe("a run with a store (12.1)", () => {
   test("a browser's store says that there is no browser", () => {
     expect(() => new IndexedDbStore("runs")).toThrow(StoreError);
     expect(() => new IndexedDbStore("runs")).toThrow(/there is none here. Use another store/);
+  });
+
+  test("strict: cancelling does not wait for a step that waits for what is not stored any more (5.3)", async () => {
+    const process = new Process(disk().store);
+    const gate = deferred<void>();
+    process.onAppend = () => gate.promise;
+    const failed: unknown[] = [];
+    const handler = observed(
+      new Workflow("waits")
+        .step("one", "StartEvent", async (_, ctx) => {
+          const first = ctx.once("first", () => 1);
+          await turns();
+          // The write that goes on has the first alone.
+          failed.push(await caught(ctx.once("second", () => 2)));
+          return new StopEvent({ result: await first });
+        })
+        .start({}, { store: process }),
+    );
+    await turns(6);
+    const cancelling = handler.cancel("enough", { grace: 20_000 });
+    gate.resolve();
+    expect(await cancelling).toEqual({ stopped: ["one"], ignored: [] });
+    expect(failed).toEqual([expect.any(CancelledError)]);
   });
 
   test("bad options", async () => {

@@ -5,7 +5,8 @@ import { hashText } from "./random.mjs";
 class Shown extends event("Shown") {}
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
-const never = new Promise(() => {});
+/** A promise of its own each time: what waits for it is kept as long as it is. */
+const never = () => new Promise(() => {});
 
 /**
  * Calls a step's acts, then `finish` with the value that they have come to.
@@ -15,21 +16,21 @@ const never = new Promise(() => {});
 export function perform(life, { sync, acts }, call, finish) {
   const { name, by, ctx } = call;
   life.moment();
-  if (life.dead) return never;
+  if (life.dead) return never();
   life.world.started(name, by, ctx, life);
   if (!sync) return performAsync(life, acts, call, finish);
   let { value } = call;
   acts.forEach((act, at) => {
     value = hashText(`${value} ${now(life, act, `${name}_${at}`, ctx, name)}`);
   });
-  return life.dead ? never : finish(value);
+  return life.dead ? never() : finish(value);
 }
 
 async function performAsync(life, acts, { name, value: first, ctx }, finish) {
   let value = first;
   for (const [at, act] of acts.entries()) {
     const given = SLOW[act.kind] === undefined ? now(life, act, `${name}_${at}`, ctx, name) : await SLOW[act.kind](life, act, `${name}_${at}`, ctx);
-    if (life.dead) return never;
+    if (life.dead) return never();
     value = hashText(`${value} ${given}`);
   }
   return finish(value);
@@ -62,7 +63,7 @@ const SLOW = {
       return `o.${name}.`;
     };
     const given = await (life.broken === "once" ? happens() : ctx.once(name, happens));
-    if (life.dead) return never;
+    if (life.dead) return never();
     world.add("got", name, life);
     if (life.broken !== "once") world.told(`o.${name}.`);
     return given;
@@ -73,7 +74,7 @@ const SLOW = {
     const point = ctx.commit({ id: `commit ${name}` });
     if (!awaited) return "commit";
     await point;
-    if (life.dead) return never;
+    if (life.dead) return never();
     life.world.told(mark);
     return "commit";
   },
@@ -82,7 +83,7 @@ const SLOW = {
     const ms = long * life.scale;
     life.world.sleeps(name, life.clock.now() + ms);
     await ctx.sleep(ms);
-    if (life.dead) return never;
+    if (life.dead) return never();
     life.world.woke(name, life.clock.now());
   },
   ask: (_, __, name, ctx) => ctx.requestInput({ prompt: name }),

@@ -1,5 +1,8 @@
 // What happens outside of the store: the raw log of effects, which no crash undoes, and what must never be seen in it.
 
+/** The run that a step, or an effect, is of. */
+export const runIn = (name) => /_(q\d+)(?:_|$)/.exec(name)?.[1];
+
 /**
  * The world around the runs of one scenario. Steps are known by a name that no crash changes, such as "s0x1_q0_2": the step and the path of its
  * event. With what becomes durable they leave marks in the store: "d.<name>." what a step has committed, "c." a commit point, "y." a yielded event,
@@ -12,6 +15,8 @@ export class World {
   faults = [];
   /** For each process that is gone, by its number: how many records the disk had after that. */
   ends = [];
+  /** Runs that were claimed from a process that stood still. */
+  taken = new Set();
   /** Questions that were seen, by id; and those that were answered by way of the store, which nobody answers again. */
   asked = new Map();
   answered = new Set();
@@ -29,7 +34,7 @@ export class World {
     this.faults.push({ kind, text });
   }
   add(kind, name, { number, stalled, unfenced }) {
-    this.log.push({ kind, name, life: number, late: stalled, unfenced });
+    this.log.push({ kind, name, life: number, late: stalled && this.taken.has(runIn(name)), unfenced });
   }
 
   /** Whether a process has begun with a disk that had a mark. */

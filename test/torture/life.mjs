@@ -129,6 +129,7 @@ export class Life {
       this.disk.now = this.clock.now();
       const late = this.stalled;
       const answer = this.disk.write(op, this.broken === "lease" ? await withoutLease(this.disk, op, args) : args);
+      if (op === "claim") this.#take(await answer);
       if (late && op === "append") await this.#compare(args[0], answer);
       if (!(await this.#passes())) return this.#never();
       await Promise.race([this.disk.sync(), this.#killed]);
@@ -138,6 +139,9 @@ export class Life {
     } finally {
       this.busy--;
     }
+  }
+  #take(claimed) {
+    for (const { runId } of claimed) this.world.taken.add(runId);
   }
   /** Whether a commit was stored though another had claimed the run. */
   async #compare(commits, answer) {
@@ -184,6 +188,9 @@ export class Life {
   }
   messages(runId) {
     return this.#read("messages", runId);
+  }
+  items(runId, from, limit) {
+    return this.#read("items", runId, from, limit);
   }
   list(filter) {
     return this.disk.contents.list(filter);

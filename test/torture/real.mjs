@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { check } from "./check.mjs";
+import { runIn } from "./effects.mjs";
 import { Torture } from "./scenario.mjs";
 
 const RUNS = 10;
@@ -150,5 +151,3 @@ function worldOf({ program, runs: [runId] }, lines) {
     knew: (life, mark) => claims.get(life)?.has(mark) === true,
   };
 }
-
-const runIn = (name) => /_(q\d+)(?:_|$)/.exec(name)?.[1];

@@ -2,7 +2,7 @@ import { cold, exchange, frame, GONE } from "./buffer";
 import { dropWork, failRun } from "./cancel";
 import type { Encoded } from "./codec";
 import { fromHost } from "./dispatch";
-import { FencedError, StoreError } from "./errors";
+import { CancelledError, FencedError, StoreError } from "./errors";
 import type { Event } from "./event";
 import { internal, message } from "./failure";
 import { type ChildRun, type Flow, flowsOf } from "./flow";
@@ -336,7 +336,9 @@ export class Checkpoints {
     const commits = this.#made - this.#written;
     const quiet = this.run.waiting || this.run.pause?.taken === true;
     const idle = quiet && this.#dirty;
-    if (!idle && this.#waiters.length === 0 && this.#items.length === 0 && commits < every) {
+    // The core stops at the bound of a relaxed run, and a write in time keeps it from that.
+    const due = commits >= Math.min(every, AHEAD / 2);
+    if (!idle && this.#waiters.length === 0 && this.#items.length === 0 && !due) {
       if (ms > 0 && commits > 0) this.#timer ??= setTimeout(() => this.#due(), ms);
       else this.#rest();
       return;
@@ -356,6 +358,7 @@ export class Checkpoints {
 
   #write(): void {
     const { run } = this;
+    if (run.cancelling) this.#cancelWaits();
     if (this.#stopped || this.#writing !== undefined || run.over || run.cancelling || run.handle === GONE) return;
     const commit = this.#made;
     const marks = this.#marks;
@@ -391,6 +394,12 @@ export class Checkpoints {
     this.frameDurable();
     exchange(run);
     fromHost(run);
+  }
+  /** The steps of a cancelled run are waited for, and nothing is written before its end. */
+  #cancelWaits(): void {
+    const { title, runId } = this.run;
+    for (const { reject } of this.#waiters.splice(0))
+      reject(new CancelledError(`${title}: the run was cancelled before what its step waits for was stored.`, undefined, { runId }));
   }
   #stored(commit: number, marks: number): void {
     const { run } = this;
