@@ -36,7 +36,7 @@
 //! Each step is called in a task of its own, on the runtime in which its run was started, so its future must be `Send`; the runtime's time must be
 //! enabled. A run is a table behind a lock, which is never held while code of the user's runs: whoever has something to say (a step that settles, a
 //! handler, a timer, the store's answer) takes the lock, hands frames to the core and carries out its commands. The core is not `Send`, so each
-//! workflow has one on a thread of its own, and a call waits for it: about ten microseconds, and as long as it takes where a large run is stored.
+//! workflow has one on a thread of its own, and a call waits for it: ten to forty microseconds a step, and as long as it takes where a large run is stored.
 //!
 //! # Where it differs from TypeScript
 //!

@@ -178,6 +178,9 @@ pub fn time_frame(tag: i32, ms: u64) -> Frame {
 impl Run {
     /// A run of which the core knows nothing yet.
     pub fn new(plan: &Arc<Plan>, id: Option<String>) -> Result<Arc<Self>, Error> {
+        if id.as_deref() == Some("") {
+            return Err(Error::definition(format!("{}: a run's id is a text that is not empty", plan.title())));
+        }
         let runtime = Handle::try_current().map_err(|_| Error::definition(format!("{}: call it within a tokio runtime", plan.title())))?;
         Ok(Arc::new(Self {
             plan: plan.clone(),
@@ -190,9 +193,9 @@ impl Run {
         }))
     }
 
-    pub fn start(plan: &Arc<Plan>, input: Value) -> Result<Arc<Self>, Error> {
+    pub fn start(plan: &Arc<Plan>, input: Value, id: Option<&str>) -> Result<Arc<Self>, Error> {
         let event = start_event(plan, input)?;
-        let run = Self::new(plan, None)?;
+        let run = Self::new(plan, id.map(str::to_owned))?;
         let mut state = run.lock();
         let slot = state.put(event);
         run.exchange(&mut state, vec![[IN_START, plan.id, slot, NONE]]);

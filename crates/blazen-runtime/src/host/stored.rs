@@ -24,9 +24,6 @@ pub struct Recovered {
 }
 
 pub async fn start(plan: &Arc<Plan>, store: &RunStore, input: Value, run_id: Option<&str>) -> Result<Arc<Run>, Error> {
-    if run_id == Some("") {
-        return Err(Error::definition("a run's id is a text that is not empty"));
-    }
     let event = start_event(plan, input)?;
     let run = Run::new(plan, run_id.map(str::to_owned))?;
     let (at, base) = {

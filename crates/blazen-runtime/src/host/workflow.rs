@@ -154,7 +154,14 @@ impl Workflow {
     /// # Errors
     /// `DEFINITION` outside of a tokio runtime, or for an input that is no payload.
     pub fn start(&self, input: Value) -> Result<Handler, Error> {
-        Run::start(&self.plan, input).map(Handler::new)
+        Run::start(&self.plan, input, None).map(Handler::new)
+    }
+    /// The same under an id of the caller's, which no other run should have.
+    ///
+    /// # Errors
+    /// Those of `start`, and `DEFINITION` for an id that is empty.
+    pub fn start_as(&self, run_id: &str, input: Value) -> Result<Handler, Error> {
+        Run::start(&self.plan, input, Some(run_id)).map(Handler::new)
     }
 
     /// Starts a run that is kept in a store: no output of a step is acted upon before it is on disk. A run that the store has, of

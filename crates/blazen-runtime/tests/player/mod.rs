@@ -3,7 +3,6 @@
 mod definition;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -78,7 +77,7 @@ struct Player<'a> {
     handler: Option<Handler>,
     workflow: Workflow,
     mode: Mode,
-    file: PathBuf,
+    stores: [RunStore; 2],
     clock: Clock,
     /// When the lines' time began, in ms since 1970, and what they say of the time.
     zero: u64,
@@ -119,8 +118,8 @@ impl Mode {
     }
 }
 
-/// Plays a vector; an error says where the host does otherwise. `file` is of the store, if there is one.
-pub async fn play(vector: &Value, mode: Mode, file: &Path) -> Result<(), String> {
+/// Plays a vector; an error says where the host does otherwise. `stores` are two owners in one file, if the mode has a store.
+pub async fn play(vector: &Value, mode: Mode, stores: &[RunStore; 2]) -> Result<(), String> {
     if mode.stores() {
         // Paused time goes on where all wait: for the store's thread they must not.
         tokio::spawn(async {
@@ -142,7 +141,7 @@ pub async fn play(vector: &Value, mode: Mode, file: &Path) -> Result<(), String>
         handler: None,
         workflow,
         mode,
-        file: file.to_owned(),
+        stores: stores.clone(),
         clock,
         zero: clock.now(),
         now: 0,
@@ -225,7 +224,7 @@ impl Player<'_> {
             "Start" => {
                 let input = self.payload(word(1));
                 self.handler = Some(if self.mode.stores() {
-                    self.workflow.start_in(&RunStore::open(&self.file), input, None).await.map_err(told)?
+                    self.workflow.start_in(&self.stores[0], input, None).await.map_err(told)?
                 } else {
                     self.workflow.start(input).map_err(told)?
                 });
@@ -331,7 +330,8 @@ impl Player<'_> {
         self.workflow = definition::build(&self.vector["definition"], &self.told, self.clock).map_err(told)?;
         let handler = if self.mode == Mode::Left {
             self.handler().leave().await.map_err(told)?;
-            let recovered = self.workflow.recover_run(&RunStore::open(&self.file), self.handler().run_id()).await.map_err(told)?;
+            self.stores.swap(0, 1);
+            let recovered = self.workflow.recover_run(&self.stores[0], self.handler().run_id()).await.map_err(told)?;
             recovered.ok_or("there is nothing to recover")?
         } else {
             let bytes = self.handler().pause(Pause::Now).await.map_err(told)?;
@@ -387,8 +387,8 @@ impl Player<'_> {
         });
         let calls = calls.count();
         let waits = expected.iter().any(|line| line == "Waiting");
-        for _ in 0..2000 {
-            std::thread::sleep(Duration::from_micros(500));
+        for _ in 0..5000 {
+            std::thread::sleep(Duration::from_micros(200));
             settle().await;
             let status = self.handler().status();
             let right = if waits { status == Status::Waiting } else { over || status == Status::Running };
@@ -396,7 +396,7 @@ impl Player<'_> {
                 break;
             }
         }
-        for _ in 0..10 {
+        for _ in 0..5 {
             std::thread::sleep(Duration::from_micros(300));
             settle().await;
         }
