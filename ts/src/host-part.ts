@@ -43,11 +43,25 @@ export class Entries {
     return tree;
   }
   blob(): Uint8Array<ArrayBuffer> {
-    return joined(this.#pieces);
+    return this.#pieces.length === 0 ? NO_BYTES : joined(this.#pieces);
   }
 }
 
 const encoder = new TextEncoder();
+/** Of texts that are read at once: memory for each costs more than to write it. */
+let room = new Uint8Array(0x4000);
+/** Bytes up to which that memory is kept. */
+const MOST = 0x100000;
+const NO_BYTES = new Uint8Array(0);
+
+/** UTF-8, until the next call. */
+function utf8(text: string): Uint8Array {
+  // A unit of UTF-16 takes three bytes at most.
+  const most = 3 * text.length;
+  if (most > MOST) return encoder.encode(text);
+  if (most > room.length) room = new Uint8Array(2 * most);
+  return room.subarray(0, encoder.encodeInto(text, room).written);
+}
 
 /** What stands between the brackets of a list. */
 export function items(list: readonly unknown[]): string {
@@ -62,7 +76,7 @@ interface Lists {
   readonly entries: readonly (readonly [string, unknown])[];
 }
 
-/** JSON in UTF-8: lists side by side, which the core reads in one pass, and each type's name once. */
+/** JSON in UTF-8, until the next call: lists side by side, which the core reads in one pass, and each type's name once. */
 export function documentText({ types, payloads, written = [], entries, ...rest }: Lists): Uint8Array {
   const names = new Map<string, number>();
   const of = types.map((type) => {
@@ -72,9 +86,9 @@ export function documentText({ types, payloads, written = [], entries, ...rest }
     return names.size - 1;
   });
   const document = { ...rest, types: [...names.keys()], of, keys: entries.map(([key]) => key), values: entries.map(([, value]) => value) };
-  if (written.length === 0) return encoder.encode(JSON.stringify({ payloads, ...document }));
+  if (written.length === 0) return utf8(JSON.stringify({ payloads, ...document }));
   const all = payloads.length === 0 ? written : [...written, items(payloads)];
-  return encoder.encode(`{"payloads":[${all.join(",")}],${JSON.stringify(document).slice(1)}`);
+  return utf8(`{"payloads":[${all.join(",")}],${JSON.stringify(document).slice(1)}`);
 }
 
 /** The payload of an event that is the very object of another slot. */

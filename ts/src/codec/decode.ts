@@ -1,6 +1,7 @@
 import { describe, isPlainObject } from "../values";
 import { define } from "./define";
 import { DecodeError } from "./error";
+import { copyOf } from "./flat";
 import { DEEPEST, type Encoded, ERRORS, type Tagged, VIEWS } from "./kinds";
 import { marksOf } from "./marks";
 import { migrated } from "./migrate";
@@ -14,7 +15,7 @@ import type { Types } from "./types";
  */
 export function decode(encoded: Encoded, types: Types, onState?: (instance: object) => void): unknown {
   const { tree, bytes } = encoded;
-  if (encoded.flat === true) return { ...(tree as object) };
+  if (encoded.flat === true) return copyOf(tree as object);
   if (typeof tree !== "object" || tree === null) return new Decoder(bytes, types).value(tree);
   const decoder = new Decoder(bytes, types);
   let value: unknown;

@@ -4,10 +4,20 @@ import type { Tagged } from "./kinds";
 /** The fields of a plain object, each accessor read once; undefined for another, and where reading one throws. */
 export function plainCopy(value: object): Record<string, unknown> | undefined {
   try {
-    return Object.getPrototypeOf(value) === Object.prototype ? fieldsOf(value) : undefined;
+    return Object.getPrototypeOf(value) === Object.prototype ? copyOf(value) : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Fields above which V8 copies one by one where an object is spread, and all at once where they are assigned. */
+const WIDE = 128;
+
+export function copyOf(value: object): Record<string, unknown> {
+  const fields = value as Record<string, unknown>;
+  // Assigned, that name would set the prototype.
+  if (Object.keys(fields).length <= WIDE || Object.hasOwn(fields, "__proto__")) return { ...fields };
+  return Object.assign({}, fields);
 }
 
 /** Its own enumerable fields; undefined where reading one throws. */
