@@ -348,8 +348,12 @@ fn a_run_comes_to_its_end_however_often_it_is_killed() {
             let store = RunStore::open(&file.0).lease(Duration::from_secs(3600));
             tokio::time::timeout(life, async {
                 let handler = match sums.recover_run(&store, "run").await.unwrap() {
-                    Some(handler) => handler,
-                    None => sums.start_in(&store, Value::Null, Some("run")).await.unwrap(),
+                    Some(handler) => Ok(handler),
+                    None => sums.start_in(&store, Value::Null, Some("run")).await,
+                };
+                // What a killed process has asked for may be done after its end: the run is its own then, for this life.
+                let Ok(handler) = handler.inspect_err(|error| assert_eq!(error.code(), "RUN_EXISTS")) else {
+                    return std::future::pending().await;
                 };
                 handler.result().await.unwrap()
             })
