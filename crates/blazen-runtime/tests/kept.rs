@@ -311,3 +311,65 @@ fn a_run_that_does_not_fit_is_let_go() {
         assert!(build("old").recover(&store, 10).await.unwrap()[0].handler.is_ok());
     });
 }
+
+/// Processes that are killed after some milliseconds each, until one has come to the end.
+#[test]
+fn a_run_comes_to_its_end_however_often_it_is_killed() {
+    let file = File::new();
+    let began = Arc::new(AtomicUsize::new(0));
+    let (mut kills, mut result) = (0, None);
+    while result.is_none() {
+        let began = began.clone();
+        let sums = Workflow::new("sums")
+            .step("fan", &["StartEvent"], |_, ctx| async move {
+                ctx.state().set("fan", vec![1])?;
+                Ok((0..20).map(|n| Event::new("Unit", json!({ "n": n }))).collect())
+            })
+            .step("work", Accepts::any(&["Unit"]).limit(3), move |event, ctx| {
+                began.fetch_add(1, Ordering::SeqCst);
+                async move {
+                    ctx.sleep(Duration::from_millis(1)).await?;
+                    ctx.state().set(&format!("unit {}", event["n"]), vec![1])?;
+                    ctx.send_once(Event::new("Note", Value::Null), &format!("note {}", event["n"]))?;
+                    Ok(Event::new("Done", event.payload().clone()).into())
+                }
+            })
+            .step("note", &["Note"], |_, _| async { Ok(Outputs::None) })
+            .gather("sum", Accepts::collect(&["Done"]).of("fan"), |done, ctx| async move {
+                let sum: u64 = done.iter().filter_map(|done| done["n"].as_u64()).sum();
+                Ok(Event::stop(json!([sum, ctx.state().keys().len()])).into())
+            })
+            .verify()
+            .build()
+            .unwrap();
+        let life = Duration::from_millis(3 + kills * 7 % 11 + kills / 10);
+        let killed = runtime();
+        result = killed.block_on(async {
+            let store = RunStore::open(&file.0).lease(Duration::from_secs(3600));
+            tokio::time::timeout(life, async {
+                let handler = match sums.recover_run(&store, "run").await.unwrap() {
+                    Some(handler) => Ok(handler),
+                    None => sums.start_in(&store, Value::Null, Some("run")).await,
+                };
+                // What a killed process has asked for may be done after its end: the run is its own then, for this life.
+                let Ok(handler) = handler.inspect_err(|error| assert_eq!(error.code(), "RUN_EXISTS")) else {
+                    return std::future::pending().await;
+                };
+                handler.result().await.unwrap()
+            })
+            .await
+            .ok()
+        });
+        drop(killed);
+        kills += 1;
+        assert!(kills < 2000, "it does not come to its end");
+        // Its lease would hold for long.
+        let connection = rusqlite::Connection::open(&file.0).unwrap();
+        connection.busy_timeout(Duration::from_secs(10)).unwrap();
+        // There may be no table yet.
+        let _ = connection.execute("UPDATE runs SET lease_end = 0", []);
+    }
+    println!("{kills} lives, {} calls", began.load(Ordering::SeqCst));
+    assert_eq!(result, Some(json!([190, 21])));
+    assert!(kills > 3, "{kills} lives");
+}

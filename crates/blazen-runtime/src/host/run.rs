@@ -169,6 +169,9 @@ impl State {
     }
 }
 
+/// The longest time from one look at the wall clock to the next: it may be set, and goes on while a machine sleeps.
+const LOOK: Duration = Duration::from_secs(60);
+
 /// A frame of a time in ms since 1970.
 pub fn time_frame(tag: i32, ms: u64) -> Frame {
     let ms = ms.min((1 << 53) - 1);
@@ -315,7 +318,7 @@ impl Run {
             timer.abort();
         }
         let Some(at) = at else { return };
-        let due = Instant::now() + Duration::from_millis(at.saturating_sub(self.plan.clock.now()));
+        let due = Instant::now() + Duration::from_millis(at.saturating_sub(self.plan.clock.now())).min(LOOK);
         let run = self.clone();
         let ring = async move {
             tokio::time::sleep_until(due).await;
@@ -330,7 +333,7 @@ impl Run {
         }
         let now = self.now(&mut state);
         match state.alarm {
-            // The wall clock is behind.
+            // It was only a look, or the wall clock is behind.
             Some(at) if at > state.now => self.set_alarm(&mut state, Some(at)),
             Some(_) => self.exchange(&mut state, vec![now]),
             None => {}
