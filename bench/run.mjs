@@ -10,6 +10,7 @@ import { live, printLive } from "./live.mjs";
 import { memory, printMemory } from "./memory.mjs";
 import { printSizes, sizes } from "./sizes.mjs";
 import { printSnapshots, snapshots } from "./snapshots.mjs";
+import { printStores, stores } from "./stores.mjs";
 import { printStreams, streams } from "./streams.mjs";
 import { Verdicts } from "./table.mjs";
 import { printWorkloads, workloads } from "./workloads.mjs";
@@ -24,6 +25,7 @@ const SECTIONS = {
   live: { measure: live, print: printLive, rounds: 5, first: true },
   streams: { measure: streams, print: printStreams, rounds: 7, first: true },
   children: { measure: children, print: printChildren, rounds: 5, first: true },
+  stores: { measure: stores, print: printStores, rounds: 3, first: true },
   memory: { measure: memory, print: printMemory },
   sizes: { measure: sizes, print: printSizes, first: true },
 };

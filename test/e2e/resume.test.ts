@@ -404,6 +404,22 @@ describe("what is refused (7.5)", () => {
     expect(await resumed.result()).toBe("joined");
   });
 
+  test("a limit may go: who stood in its line and was withdrawn is not kept", async () => {
+    const build = (options: { concurrency?: number }) =>
+      new Workflow("lines")
+        .step("fan", StartEvent, () => [0, 1, 2, 3].map((n) => new Work({ n })))
+        .step("work", Work, options, ({ n }) => (n === 0 ? new Done({ n }) : (never as Promise<never>)))
+        .step("first", collect(Done, { of: "fan", first: 1 }), () => never as Promise<never>);
+    const first = build({ concurrency: 2 }).start({});
+    await turn();
+    const snapshot = await first.snapshot();
+    expect(entries(snapshot, "invocation").map(({ state }) => state)).toContain("withdrawn");
+    const again = build({}).resume(snapshot);
+    await turn();
+    expect(entries(await again.snapshot(), "invocation").map(({ state }) => state)).not.toContain("withdrawn");
+    await Promise.all([first, again].map((handler) => handler.cancel("", { grace: 0 }).then(() => handler.result().catch(() => {}))));
+  });
+
   test("limits may change", async () => {
     const build = (concurrency: number | undefined, gate: Promise<unknown>, running: { now: number; most: number }) =>
       new Workflow("limits")

@@ -231,6 +231,14 @@ describe("a run with a store (12.1)", () => {
     expect(failed).toEqual([expect.any(CancelledError)]);
   });
 
+  test("observers are told of checkpoints (10.6)", async () => {
+    const handler = busy([]).start({}, { store: disk().store });
+    const kinds: string[] = [];
+    for await (const { kind, durationMs } of handler.observe()) if (kind === "checkpointed") kinds.push(typeof durationMs);
+    expect(kinds.length).toBeGreaterThan(5);
+    expect(new Set(kinds)).toEqual(new Set(["number"]));
+  });
+
   test("bad options", async () => {
     const { store } = disk();
     const workflow = busy([]);

@@ -371,11 +371,13 @@ export class Checkpoints {
     if (checkpoint === undefined) return this.#letGo(commit);
     this.#dirty = false;
     this.#written = commit;
+    const began = run.observers === undefined ? 0 : performance.now();
     const written = this.writer.append({ ...this.#commit(checkpoint.kind, checkpoint.bytes), head: this.#head() });
     this.#writing = written.then(
       (result) => {
         this.#writing = undefined;
         if (!this.#settle(result)) return;
+        run.observers?.checkpointed(performance.now() - began);
         this.#stored(commit, marks);
       },
       (cause: unknown) => {

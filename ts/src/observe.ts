@@ -18,7 +18,7 @@ export interface Lifecycle {
   /** The invocation that emitted the event. */
   readonly causedBy?: string;
   readonly attempt?: number;
-  /** Milliseconds that the attempt took. */
+  /** Milliseconds that the attempt, or the write of the checkpoint, took. */
   readonly durationMs?: number;
   /** What it threw. */
   readonly error?: unknown;
@@ -108,6 +108,10 @@ export class Observers {
   }
   failed(attempt: Attempt, error: unknown, again: boolean): void {
     this.#tell({ kind: again ? "retried" : "failed", ...about(attempt), ...this.#duration(attempt), error });
+  }
+
+  checkpointed(durationMs: number): void {
+    this.#tell({ kind: "checkpointed", durationMs });
   }
 
   #cause(event: Event): { causedBy?: string } {

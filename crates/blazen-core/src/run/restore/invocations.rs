@@ -22,6 +22,11 @@ impl Reading<'_> {
             let flow = self.layout.flow_at(read.place);
             let plan = self.plan(flow);
             let step = self.step(&key, flow, &read.step)?;
+            let pooled = plan.steps[step as usize].pool.is_some();
+            // It only stood in the line of a pool that has gone since.
+            if read.state == State::Withdrawn && !pooled {
+                continue;
+            }
             self.run.flows[flow].invocations += 1;
             self.run.flows[flow].latest = id as u32;
             if id >= MOST
@@ -51,7 +56,6 @@ impl Reading<'_> {
             let place = self.place(&key, read.place)?;
             let open = self.run.scopes.get(place.scope).is_some_and(|scope| scope.state == ScopeState::Open);
             let matters = matches!(read.state, State::Running | State::Waiting | State::Delayed);
-            let pooled = plan.steps[step as usize].pool.is_some();
             if (!open && matters) || (place != self.run.flows[flow].root() && !matters) {
                 return Err(wrong(&key, "is where no invocation can be"));
             }
