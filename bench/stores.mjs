@@ -11,13 +11,15 @@ const TITLES = {
   many: "W7 in SQLite with fsync, 100 runs at once",
 };
 const STEPS = [10, 100, 1000, 10_000];
+/** @returns bytes that a step may store */
+const barOf = (each) => 1.3 * Math.max(...each.map(({ changed }) => changed)) + BESIDE;
 /** What a step may store beside 1.3 times its change. */
 const BESIDE = 100;
 
 export async function stores({ rounds, quick, bars, verdicts }) {
   const cell = (binding, what) => ({
     id: `${binding} ${what}`,
-    run: () => node(["--expose-gc", "--no-warnings", "../stores/child.mjs", binding, what, ...(quick ? ["quick"] : [])]),
+    run: () => node(["--expose-gc", "--no-warnings", "../stores/child.mjs", binding, what, ...(quick ? ["quick"] : [])], { timeoutMs: 900_000 }),
   });
   const timed = Object.keys(TITLES).flatMap((what) => (what === "memory" || what === "key" ? BINDINGS : ["native"]).map((binding) => cell(binding, what)));
   const results = await inTurns(rounds, timed);
@@ -55,7 +57,7 @@ export async function stores({ rounds, quick, bars, verdicts }) {
     .map(([change, each]) => ({
       change: Number(change),
       each,
-      verdict: verdicts.at(`bytes of a step that changes ${change}`, Math.max(...each), 1.3 * Number(change) + BESIDE),
+      verdict: verdicts.at(`bytes of a step that changes ${change}`, Math.max(...each.map(({ stored }) => stored)), barOf(each)),
     }));
   out.waiting = {
     ...waiting,
@@ -77,7 +79,12 @@ export function printStores({ timed, bytes, waiting, recovery }) {
     times(bar),
     verdict,
   ]);
-  const steps = bytes.map(({ change, each, verdict }) => [`a step that changes ${change} bytes`, ...each.map(number), number(1.3 * change + BESIDE), verdict]);
+  const steps = bytes.map(({ change, each, verdict }) => [
+    `a step that changes ${change} bytes`,
+    ...each.map(({ stored }) => number(stored)),
+    number(barOf(each)),
+    verdict,
+  ]);
   const rest = [
     ["a run that waits for a person in SQLite, bytes on disk", number(waiting.bytes), "1,024", waiting.verdicts[0]],
     [`finding and answering one (an fsync takes ${number(waiting.fsync)} ms), ms`, number(waiting.answer), "0.3 beside the fsync", waiting.verdicts[1]],

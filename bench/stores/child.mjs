@@ -122,7 +122,9 @@ async function bytesOfSteps(steps, change) {
     return append(commits);
   };
   eq(await loop.run({}, { store }), steps - 1);
-  return stored / steps;
+  // The state's entry, and the event's.
+  const changed = change + JSON.stringify({ type: "Turn", payload: { n: steps } }).length;
+  return { stored: stored / steps, changed };
 }
 
 const asking = () => new Workflow("asking").step("ask", StartEvent, async (_, ctx) => new StopEvent({ result: await ctx.requestInput({ prompt: "May I?" }) }));

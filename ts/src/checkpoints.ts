@@ -371,7 +371,7 @@ export class Checkpoints {
     if (checkpoint === undefined) return this.#letGo(commit);
     this.#dirty = false;
     this.#written = commit;
-    const began = run.observers === undefined ? 0 : performance.now();
+    const began = performance.now();
     const written = this.writer.append({ ...this.#commit(checkpoint.kind, checkpoint.bytes), head: this.#head() });
     this.#writing = written.then(
       (result) => {
