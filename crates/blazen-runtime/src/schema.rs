@@ -12,6 +12,9 @@ use crate::failure::Failure;
 const APPLICATION: i32 = 0x626c_7a6e;
 const VERSION: i32 = 1;
 
+/// Pages of the log that are brought into the database at a time: what a run's next base replaces in the meantime never gets there.
+const LOG: i32 = 8000;
+
 /// What tests have otherwise.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -99,6 +102,7 @@ fn prepared(path: &Path, settings: &Settings) -> Result<Connection, Failure> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     // A commit is on the disk when it has returned.
     connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.execute_batch(settings.prepare)?;
     if fresh {
