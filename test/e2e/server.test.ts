@@ -105,8 +105,15 @@ describe("a run", () => {
     expect(seen.filter(({ data }) => data.event.type === "FileChecked")).toHaveLength(FILES);
   });
   test("is cancelled, with the report of what stopped and what did not", async () => {
-    const run = await start(await serve({ onRead: () => new Promise(() => {}) }));
+    const full = deferred<void>();
+    let reading = 0;
+    const onRead = () => {
+      if (++reading === 8) full.resolve();
+      return new Promise(() => {});
+    };
+    const run = await start(await serve({ onRead }));
     const stream = await follow(run);
+    await full.promise;
     const report = await (await post(`${run}/cancel`)).json();
     expect(report.ignored).toEqual(Array(8).fill("check"));
     expect((await until(stream, never)).at(-1)).toMatchObject({ event: "end", data: { status: "cancelled", error: { code: "CANCELLED" } } });

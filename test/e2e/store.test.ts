@@ -1,5 +1,6 @@
 import {
   CancelledError,
+  codec,
   event,
   FencedError,
   IndexedDbStore,
@@ -14,6 +15,7 @@ import {
   subworkflow,
   UnserializableError,
   Workflow,
+  type WorkflowOptions,
 } from "blazen";
 import { VirtualClock } from "blazen/testing";
 import { describe, expect, test } from "vitest";
@@ -229,6 +231,41 @@ describe("a run with a store (12.1)", () => {
     gate.resolve();
     expect(await cancelling).toEqual({ stopped: ["one"], ignored: [] });
     expect(failed).toEqual([expect.any(CancelledError)]);
+  });
+
+  test("values of the session with a codec are in the checkpoints, as they are by then (12.2)", async () => {
+    class Tally {
+      constructor(readonly count: number) {}
+    }
+    const tally = codec(Tally, { name: "Tally", encode: ({ count }) => count, decode: (count: number) => new Tally(count) });
+    const { store, later } = disk();
+    const process = new Process(store);
+    // Verified: base and deltas are the snapshot that could be taken.
+    const counts = () =>
+      new Workflow("counts", { session: "live", types: [tally], verify: true } as WorkflowOptions<object>)
+        .step("begin", "StartEvent", (_, ctx) => {
+          ctx.session.set("tally", new Tally(0));
+          ctx.session.set("gone", new Tally(0));
+          ctx.session.set("mine", () => 1);
+          return new Next({ n: 0 });
+        })
+        .step("next", Next, async ({ n }, ctx) => {
+          ctx.session.set("tally", new Tally(n + 1));
+          if (n === 2) ctx.session.delete("gone");
+          if (n < 5) return new Next({ n: n + 1 });
+          await ctx.requestInput({ prompt: "?" });
+          return new StopEvent({ result: [ctx.session.get<Tally>("tally")?.count, ctx.session.has("gone"), ctx.session.has("mine")] });
+        });
+    const first = counts().start({}, { store: process });
+    while (first.status !== "waiting") await turns();
+    await turns();
+    process.dead = true;
+    later();
+    const [again] = await counts().recover(new Process(store), { runId: first.runId });
+    await turns();
+    // The step runs again, and sets it again: what it did not do again is as it was stored.
+    await again!.respond(again!.pendingInputs[0]!.id, 1);
+    expect(await again!.result()).toEqual([6, false, false]);
   });
 
   test("observers are told of checkpoints (10.6)", async () => {

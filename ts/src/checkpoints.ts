@@ -5,7 +5,7 @@ import { fromHost } from "./dispatch";
 import { CancelledError, FencedError, StoreError } from "./errors";
 import type { Event } from "./event";
 import { internal, message } from "./failure";
-import { type ChildRun, type Flow, flowsOf } from "./flow";
+import { ChildRun, type Flow, flowsOf } from "./flow";
 import { IN_DURABLE } from "./generated/tables";
 import { documentText, Entries, sameAs } from "./host-part";
 import { Inbox } from "./inbox";
@@ -15,6 +15,7 @@ import { leasesOf } from "./leases";
 import { mergedBytes } from "./merge";
 import { type Outcome, type Run, Thrown } from "./run";
 import { encodeEvent, fetched, hostPart, save, saveChild, smallEntries } from "./save";
+import { storedSession } from "./session-policy";
 import { own } from "./snapshot";
 import type { CommitResult, RunHead, StoredItem, StoredRun } from "./store";
 import { itemText } from "./stored-item";
@@ -96,6 +97,8 @@ export class Checkpoints {
   readonly #removed = new Set<string>();
   /** Entries that are looked at each time, as they were. */
   readonly #small = new Map<string, string>();
+  /** Those of the session that the checkpoints have. */
+  #session: ReadonlyMap<string, string> = new Map();
   readonly #children = new Map<ChildRun, boolean>();
   /** Encoded when they were emitted. */
   readonly #events = new WeakMap<Event, Encoded>();
@@ -467,6 +470,7 @@ export class Checkpoints {
     this.#based = true;
     this.#deltas = 0;
     if (run.plan.memory.verify) this.#parts = [bytes];
+    this.#addSession();
     this.#entries.clear();
     this.#removed.clear();
     this.#slots.clear();
@@ -507,6 +511,7 @@ export class Checkpoints {
       this.#small.set(key, text);
       this.#put(key, JSON.parse(text));
     }
+    this.#addSession();
     this.#addChildren(entries);
     for (const [key, entry] of this.#entries) entries.add(key, entry);
     const document = {
@@ -572,6 +577,23 @@ export class Checkpoints {
     const places = this.#places.get(event);
     if (places === undefined) this.#places.set(event, [slot]);
     else places.push(slot);
+  }
+
+  /** Anything may change a value of the session, so all that are stored are looked at. */
+  #addSession(): void {
+    const stored = new Map<string, string>();
+    for (const flow of flowsOf(this.run)) {
+      if (flow.memory?.session === undefined || (flow instanceof ChildRun && (flow.over || flow.branch.inherits))) continue;
+      for (const [key, entry] of storedSession(flow)) {
+        const name = prefixOf(flow) + key;
+        // Bytes are not compared.
+        const text = entry.bytes === undefined ? JSON.stringify(entry.tree) : "";
+        if (text === "" || this.#session.get(name) !== text) this.#entries.set(name, entry);
+        stored.set(name, text);
+      }
+    }
+    for (const name of this.#session.keys()) if (!stored.has(name)) this.#remove(name);
+    this.#session = stored;
   }
 
   #addChildren(entries: Entries): void {

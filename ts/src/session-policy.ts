@@ -1,4 +1,4 @@
-import { encode } from "./codec";
+import { type Encoded, encode } from "./codec";
 import { warn } from "./environment";
 import { SessionPauseError, UnserializableError } from "./errors";
 import type { Flow } from "./flow";
@@ -6,20 +6,28 @@ import type { Entries } from "./host-part";
 import { fieldPath } from "./path";
 import type { Making } from "./save";
 
+/** What a checkpoint keeps of the session, by the names of its entries: values with a codec (12.2). @throws UnserializableError */
+export function* storedSession({ memory }: Flow): Generator<[string, Encoded]> {
+  const session = memory?.session;
+  if (memory === undefined || session === undefined) return;
+  const { types } = memory.options;
+  for (const key of [...session.entries.keys()].sort()) {
+    const value = session.get(key);
+    if (types.lists(value)) yield [`session/${encodeURIComponent(key)}`, encode(value, fieldPath("session", key), types)];
+  }
+}
+
 /** What a snapshot keeps of the session, by the policy (7.4). */
 export function storeSession(flow: Flow, entries: Entries, prefix: string, dropped: string[], { lenient = false, checkpoint = false }: Making): void {
   const { memory } = flow;
   const session = memory?.session;
   if (memory === undefined || session === undefined || session.entries.size === 0) return;
   const { types } = memory.options;
-  const keys = [...session.entries.keys()].sort();
   if (checkpoint) {
-    for (const key of keys) {
-      const value = session.get(key);
-      if (types.lists(value)) entries.add(`${prefix}session/${encodeURIComponent(key)}`, encode(value, fieldPath("session", key), types));
-    }
+    for (const [key, value] of storedSession(flow)) entries.add(prefix + key, value);
     return;
   }
+  const keys = [...session.entries.keys()].sort();
   if (memory.pausePolicy === "warn_drop") {
     if (lenient) return;
     const known = new Set(dropped);
