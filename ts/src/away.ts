@@ -49,7 +49,10 @@ const ITEMS = 1000;
  */
 export class Away {
   #info: RunInfo | undefined = undefined;
+  /** Its questions, if somebody has asked for them, and the ids that they are of. */
   #pending: readonly PendingInput[] = [];
+  #wanted = false;
+  #ids = "";
   /** When it was looked at, and the look that is under way. */
   #seen = 0;
   #looking: Promise<RunInfo> | undefined = undefined;
@@ -80,6 +83,7 @@ export class Away {
   }
   get pendingInputs(): readonly PendingInput[] {
     if (this.run.told !== undefined) return [];
+    this.#wanted = true;
     this.#glance();
     return this.#pending;
   }
@@ -118,6 +122,8 @@ export class Away {
     const first = await this.#say({ op: "respond", requestId: id, response: valueText(response, "response", types) }, `respond/${id}`);
     if (first === undefined) return this.respond(id, response);
     if (first.op !== "respond" || !sameAnswer(content, given(content, textValue(first.response, types)), response)) throw other();
+    // Where nobody goes on with it, nobody can say more.
+    if (stored.leaseEnd <= Date.now() && this.goOn === undefined) return;
     const info = await this.#taken(`respond/${id}`);
     if (info?.requests.includes(id))
       throw new InvalidResponseError(`The request ${JSON.stringify(id)} does not accept this response: the step that asks has refused it.`, "", details);
@@ -266,14 +272,16 @@ export class Away {
     this.#seen = Date.now();
     const info = await this.store.info(this.run.runId);
     if (info === undefined || info.workflow !== this.run.plan.name) throw this.#unknown();
-    const before = this.#info?.requests ?? [];
-    if (info.requests.length === 0) this.#pending = [];
-    else if (info.requests.join() !== before.join()) {
-      const content = contentOf(this.run, await this.#read());
+    const ids = info.requests.join();
+    if (this.#wanted && ids !== this.#ids) {
+      // It may have ended meanwhile.
+      const stored = ids === "" ? undefined : await this.#read();
+      const content = stored === undefined || isOver(stored) ? new Run(this.run.plan, info.runId) : contentOf(this.run, stored);
       this.#pending = info.requests.flatMap((id) => {
         const asked = requestIn(content, id);
         return asked === undefined ? [] : [pendingInput(asked.event, asked.flow)];
       });
+      this.#ids = ids;
     }
     this.#info = info;
     if (isOver(info) && this.run.awaited) this.watch();
