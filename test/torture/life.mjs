@@ -86,7 +86,7 @@ export class Life {
     if (this.end.kind === "stalled") this.stalled = true;
     else {
       this.dead = true;
-      this.disk.crash(this.end.kind, new Random(this.end.seed, this.number));
+      this.disk.crash(this.end.kind, new Random(this.end.seed, this.number), this.world);
       this.#kill();
     }
     this.gone = true;

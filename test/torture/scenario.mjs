@@ -22,11 +22,15 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 export class Torture {
   #holders = Array.from({ length: LIVES }, () => ({ life: undefined, scale: 1 }));
 
-  /** @param runs their ids; default: as the program says */
-  constructor(seed, number, broken, runs) {
+  /**
+   * @param runs their ids; default: as the program says
+   * @param machine gives the disks; default: they are simulated
+   */
+  constructor(seed, number, broken, { runs, machine } = {}) {
     this.seed = seed;
     this.number = number;
     this.broken = broken;
+    this.machine = machine;
     this.program = programOf(seed, number);
     this.runs = runs ?? Array.from({ length: this.program.runs }, (_, run) => `q${run}`);
     this.workflows = this.#holders.map((holder) => build(this.program, holder));
@@ -59,12 +63,18 @@ export class Torture {
       if (kind === "stalled") return { at: random.below(this.moments.length), call: () => lives[0].thaw(lives[1].clock.now()) };
       return life < LIVES - 1 && random.chance(35) ? { at: random.below(this.moments.length), kind: random.pick(KINDS), seed } : undefined;
     });
-    return { ...check({ world, results }, this.expected), kills };
+    return { ...check({ world, results }, this.expected), kills, checkpoints: world.disk.checkpoints };
+  }
+
+  #disk() {
+    const { latency } = this.program;
+    const lies = this.broken === "fsync";
+    return this.machine?.disk(this.seed, this.number, latency, lies) ?? new Disk(latency, lies);
   }
 
   async #live(endOf) {
     const strict = this.program.policy.durability === "strict";
-    const world = new World(new Disk(this.program.latency, this.broken === "fsync"), strict);
+    const world = new World(this.#disk(), strict);
     world.runs = this.runs;
     const lives = [];
     const handlers = [];
