@@ -20,7 +20,8 @@ export class BlockingStore {
   ask(op, args = []) {
     Atomics.store(this.#signal, 0, 0);
     this.#port.postMessage({ op, args });
-    Atomics.wait(this.#signal, 0, 0);
+    // It may be woken late for the answer before.
+    while (Atomics.load(this.#signal, 0) === 0) Atomics.wait(this.#signal, 0, 0);
     const { answer, error } = receiveMessageOnPort(this.#port).message;
     if (error !== undefined) throw error;
     return answer;
