@@ -23,7 +23,8 @@ export class Machine {
 
   disk(seed, number, latency, lies) {
     const random = new Random(seed, number, 4);
-    return new PowerDisk(this, latency, lies, random.chance(FULL) ? random.between(945, 975) : 0);
+    const fill = random.between(945, 975);
+    return new PowerDisk(this, latency, lies, random.chance(FULL) ? random.pick([[fill], [1000, fill]]) : []);
   }
   /** A new database, of these files. */
   open({ db, wal }) {
@@ -59,18 +60,18 @@ export class PowerDisk {
   /** Cuts while SQLite made a checkpoint, or began its log anew. */
   checkpoints = 0;
 
-  constructor(machine, latency, lies, full) {
+  /** @param fill pages of what is written and deleted before: the log begins anew after 1000 */
+  constructor(machine, latency, lies, fill) {
     this.machine = machine;
     this.latency = latency;
     this.lies = lies;
     machine.open(EMPTY);
-    if (full > 0) this.#fill(full);
+    for (const pages of fill) this.#fill(pages);
     this.contents = Object.fromEntries(READS.map((op) => [op, async (...args) => machine.ask(op, ...args)]));
     this.contents.list = async function* (filter) {
       yield* machine.ask("list", filter);
     };
   }
-  /** So many pages of the log are taken by a run that is gone. */
   #fill(pages) {
     const head = { status: "completed", requests: [], inbox: 0, stream: 0, at: 0 };
     this.machine.ask("create", { runId: "full", workflow: "full", version: 1, head, base: new Uint8Array(pages * PAGE) });
