@@ -125,7 +125,7 @@ export class Life {
   async #write(op, ...args) {
     this.busy++;
     try {
-      if (!(await this.#passes())) return this.#never();
+      if (!(await this.#passes()) || this.disk.refuses(this)) return this.#never();
       this.disk.now = this.clock.now();
       const late = this.stalled;
       const answer = this.disk.write(op, this.broken === "lease" ? await withoutLease(this.disk, op, args) : args);

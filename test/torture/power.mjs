@@ -90,6 +90,11 @@ export class PowerDisk {
     return place !== undefined && place < length;
   }
 
+  /** A process that is killed when it is about to write has no power to: a lease of it would hold, since time is the machine's here. */
+  refuses({ dead }) {
+    return dead;
+  }
+
   async write(op, args) {
     const written = args.map(own);
     const answer = this.machine.ask(op, ...written);
@@ -125,7 +130,7 @@ export class PowerDisk {
       this.machine.open(EMPTY);
     }
     const found = this.#log.findLastIndex((one) => one.state === state);
-    if (found < 0) world.fault("lost", `the disk has what it never had: ${state}`);
+    if (found < 0) world.fault("lost", `the disk has what it never had: ${state.slice(0, 200)}`);
     else if (found + 1 < this.#told) world.fault("lost", `${this.#told - found - 1} writes that were said to be durable`);
     this.#goOn(Math.max(found + 1, 1));
   }
