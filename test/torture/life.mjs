@@ -128,7 +128,7 @@ export class Life {
       if (!(await this.#passes()) || this.disk.refuses(this)) return this.#never();
       this.disk.now = this.clock.now();
       const late = this.stalled;
-      const answer = this.disk.write(op, this.broken === "lease" ? await withoutLease(this.disk, op, args) : args);
+      const answer = this.disk.write(op, this.broken === "lease" ? await withoutLease(this.disk, op, args) : args, this);
       if (op === "claim") this.#take(await answer);
       if (late && op === "append") await this.#compare(args[0], answer);
       if (!(await this.#passes())) return this.#never();

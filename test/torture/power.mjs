@@ -8,8 +8,10 @@ import { marksIn } from "./disk.mjs";
 import { Random } from "./random.mjs";
 
 const READS = ["read", "info", "told", "messages", "items"];
-/** Of a hundred programs: those that begin with a log that is nearly full, so that SQLite makes a checkpoint soon. */
-const FULL = 30;
+/** Of a hundred scenarios: those that begin with a log that is nearly full, so that SQLite makes a checkpoint soon. They take long. */
+const FULL = 6;
+/** Pages of the log that SqliteStore has SQLite make a checkpoint after, see `schema.rs`. */
+const LOG = 8000;
 const PAGE = 4096;
 
 // What is made durable here need not be: a power cut of the machine that the torture runs on is none of its business.
@@ -21,10 +23,10 @@ export class Machine {
   #store = new BlockingStore();
   #count = 0;
 
-  disk(seed, number, latency, lies) {
-    const random = new Random(seed, number, 4);
-    const fill = random.between(945, 975);
-    return new PowerDisk(this, latency, lies, random.chance(FULL) ? random.pick([[fill], [1000, fill]]) : []);
+  disk(seed, latency, lies) {
+    const random = new Random(seed, 4);
+    const fill = LOG - random.between(30, 60);
+    return new PowerDisk(this, latency, lies, random.chance(FULL) ? random.pick([[fill], [LOG, fill]]) : []);
   }
   /** A new database, of these files. */
   open({ db, wal }) {
@@ -60,7 +62,7 @@ export class PowerDisk {
   /** Cuts while SQLite made a checkpoint, or began its log anew. */
   checkpoints = 0;
 
-  /** @param fill pages of what is written and deleted before: the log begins anew after 1000 */
+  /** @param fill pages of what is written and deleted before: the log begins anew after LOG */
   constructor(machine, latency, lies, fill) {
     this.machine = machine;
     this.latency = latency;
@@ -76,7 +78,7 @@ export class PowerDisk {
     const head = { status: "completed", requests: [], inbox: 0, stream: 0, at: 0 };
     this.machine.ask("create", { runId: "full", workflow: "full", version: 1, head, base: new Uint8Array(pages * PAGE) });
     this.machine.ask("delete", "full");
-    this.#log[0].files = this.machine.files();
+    this.#log[0].files = undefined;
   }
 
   get pending() {
@@ -95,11 +97,17 @@ export class PowerDisk {
     return dead;
   }
 
-  async write(op, args) {
+  async write(op, args, { end }) {
+    const cuttable = end !== undefined;
+    if (cuttable) this.#latest();
     const written = args.map(own);
     const answer = this.machine.ask(op, ...written);
-    this.#log.push({ marks: marksOf(written), state: this.machine.ask("state"), files: this.machine.files() });
+    this.#log.push({ marks: marksOf(written), state: this.machine.ask("state"), files: cuttable ? this.machine.files() : undefined });
     return answer;
+  }
+  /** The files are copied late where they may never be asked for. */
+  #latest() {
+    this.#log.at(-1).files ??= this.machine.files();
   }
 
   async sync() {
@@ -119,6 +127,7 @@ export class PowerDisk {
 
   /** The power goes: a new store opens what is left, which must be what was there after a write, and none before what was said to be durable. */
   crash(kind, random, world) {
+    this.#latest();
     const [before, after] = this.#underWay(kind, random);
     if (before !== after && hasCheckpoint(before, after)) this.checkpoints++;
     this.machine.open(cut(before, after, kind, random));
@@ -149,7 +158,7 @@ export class PowerDisk {
     this.#durable(length);
     this.#told = length;
     this.machine.ask("expire");
-    Object.assign(this.#log[length - 1], { state: this.machine.ask("state"), files: this.machine.files() });
+    Object.assign(this.#log[length - 1], { state: this.machine.ask("state"), files: undefined });
     this.#crashes++;
   }
 }

@@ -38,7 +38,7 @@ export class Torture {
 
   /** Runs it without a kill: all else is compared with that. Gives what went wrong in it already. */
   async plain() {
-    const { world, results, last } = await this.#live(() => undefined);
+    const { world, results, last } = await this.#live(0, () => undefined);
     this.expected = { results, log: world.log };
     this.moments = last.past;
     for (const [runId, result] of results) if (!result.startsWith("{")) world.fault("result", `${runId} gave ${result}`);
@@ -58,7 +58,7 @@ export class Torture {
   async scenario({ point, kind }) {
     const seed = hash(this.seed, this.number, point, KINDS.indexOf(kind));
     const random = new Random(seed);
-    const { world, results, kills } = await this.#live((life, lives) => {
+    const { world, results, kills } = await this.#live(seed, (life, lives) => {
       if (life === 0) return { at: point, kind, seed };
       if (kind === "stalled") return { at: random.below(this.moments.length), call: () => lives[0].thaw(lives[1].clock.now()) };
       return life < LIVES - 1 && random.chance(35) ? { at: random.below(this.moments.length), kind: random.pick(KINDS), seed } : undefined;
@@ -66,15 +66,15 @@ export class Torture {
     return { ...check({ world, results }, this.expected), kills, checkpoints: world.disk.checkpoints };
   }
 
-  #disk() {
+  #disk(seed) {
     const { latency } = this.program;
     const lies = this.broken === "fsync";
-    return this.machine?.disk(this.seed, this.number, latency, lies) ?? new Disk(latency, lies);
+    return this.machine?.disk(seed, latency, lies) ?? new Disk(latency, lies);
   }
 
-  async #live(endOf) {
+  async #live(seed, endOf) {
     const strict = this.program.policy.durability === "strict";
-    const world = new World(this.#disk(), strict);
+    const world = new World(this.#disk(seed), strict);
     world.runs = this.runs;
     const lives = [];
     const handlers = [];
