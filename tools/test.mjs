@@ -42,12 +42,11 @@ const parts = {
   browser: () => [vitest("browser"), vitest("pages")],
   types: () => [{ command: bin("tsc"), args: ["-p", "test/types"] }],
   memory: () => [{ command: process.execPath, args: ["--expose-gc", "test/memory/runs.mjs"] }],
-  // The recorded slice counted again, what is switched off found, and some real processes.
+  // The recorded slice counted again, what is switched off found, some power cuts and some real processes.
   torture: () =>
-    [["broken.mjs"], ["run.mjs", "--replay"], ["run.mjs", "--parts", "kills,stalls", "--kills", "40", "--stalls", "12"]].map(([script, ...options]) => ({
-      command: newerNode(),
-      args: [`test/torture/${script}`, ...options],
-    })),
+    [["broken.mjs"], ["run.mjs", "--replay"], ["run.mjs", "--parts", "power,kills,stalls", "--cuts", "120", "--kills", "40", "--stalls", "12"]].map(
+      ([script, ...options]) => ({ command: newerNode(), args: [`test/torture/${script}`, ...options] }),
+    ),
   packaging: () => [{ command: process.execPath, args: ["test/packaging/packaging.mjs"] }],
 };
 

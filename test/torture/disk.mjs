@@ -65,6 +65,11 @@ export class Disk {
     return this.#store;
   }
 
+  /** A process that is killed when it is about to write may still do so: its leases are over all the same. */
+  refuses() {
+    return false;
+  }
+
   /** Writes what is asked for, and gives the answer that may be told when it is durable. */
   write(op, args) {
     if (op === "append") for (const { bytes, ...commit } of args[0]) this.#put({ op, commit }, bytes);

@@ -86,7 +86,7 @@ export class Life {
     if (this.end.kind === "stalled") this.stalled = true;
     else {
       this.dead = true;
-      this.disk.crash(this.end.kind, new Random(this.end.seed, this.number));
+      this.disk.crash(this.end.kind, new Random(this.end.seed, this.number), this.world);
       this.#kill();
     }
     this.gone = true;
@@ -125,10 +125,10 @@ export class Life {
   async #write(op, ...args) {
     this.busy++;
     try {
-      if (!(await this.#passes())) return this.#never();
+      if (!(await this.#passes()) || this.disk.refuses(this)) return this.#never();
       this.disk.now = this.clock.now();
       const late = this.stalled;
-      const answer = this.disk.write(op, this.broken === "lease" ? await withoutLease(this.disk, op, args) : args);
+      const answer = this.disk.write(op, this.broken === "lease" ? await withoutLease(this.disk, op, args) : args, this);
       if (op === "claim") this.#take(await answer);
       if (late && op === "append") await this.#compare(args[0], answer);
       if (!(await this.#passes())) return this.#never();

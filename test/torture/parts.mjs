@@ -7,8 +7,9 @@ import { stalled } from "./stalls.mjs";
 /** Databases with faults after which a part gives up. */
 const ENOUGH = 5;
 
-/** Why the parts with real processes cannot be run here; undefined: they can. */
-export const unreal = process.platform === "win32" ? "Windows has no SIGSTOP" : binding === "native" ? undefined : "SqliteStore needs the native addon";
+/** Why the parts with SQLite cannot be run here; undefined: they can. */
+export const unreal =
+  process.platform === "win32" ? "these parts are for POSIX systems" : binding === "native" ? undefined : "SqliteStore needs the native addon";
 
 /** Databases one after the other in each of some lanes, until there were enough events, or the time is over. */
 async function databases(name, one, event, { seed, seconds, limit, jobs }, tell) {
@@ -33,6 +34,10 @@ async function databases(name, one, event, { seed, seconds, limit, jobs }, tell)
 
 export const parts = {
   simulated: ({ limit, ...options }, tell) => simulate({ ...options, programs: limit }, tell),
+  async power({ limit, ...options }, tell) {
+    const { kills, ...counts } = await simulate({ ...options, power: true, programs: Number.POSITIVE_INFINITY, cuts: limit }, tell);
+    return { ...counts, cuts: kills };
+  },
   kills: (options, tell) => databases("kills", killed, "kills", options, tell),
   stalls: (options, tell) => databases("stalls", stalled, "stalls", options, tell),
 };
@@ -40,6 +45,7 @@ export const parts = {
 /** What a fault was found in, once more. Real processes are not the same again, but killed at the same times. */
 export async function again(name, broken) {
   const [part, seed, number] = name.split(":");
+  if (part === "power") return simulateOne(name.slice("power:".length), broken, true);
   if (part !== "kills" && part !== "stalls") return simulateOne(name, broken);
   return (part === "kills" ? killed : stalled)(Number(seed), Number(number));
 }

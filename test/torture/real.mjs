@@ -50,7 +50,7 @@ export class Database {
     const lines = this.#lines();
     const sum = { faults: [], lost: 0, duplicated: 0, repeated: 0, late: 0, attached: lines.filter(({ word }) => word === "attached").length };
     for (const [at, number] of this.numbers.entries()) {
-      const torture = new Torture(this.seed, number, undefined, [`q${at}`]);
+      const torture = new Torture(this.seed, number, undefined, { runs: [`q${at}`] });
       await torture.plain();
       const world = worldOf(torture, lines);
       const results = new Map(lines.filter(({ word, name }) => word === "result" && name === `q${at}`).map(({ name, text }) => [name, text]));

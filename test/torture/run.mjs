@@ -6,8 +6,10 @@ import { parseArgs } from "node:util";
 import { again, parts, unreal } from "./parts.mjs";
 
 /** Of the time that there is. */
-const SHARES = { simulated: 0.6, kills: 0.25, stalls: 0.15 };
+const SHARES = { simulated: 0.5, power: 0.15, kills: 0.2, stalls: 0.15 };
 const BROKEN = ["once", "lease", "fsync"];
+/** Parts in which something can be switched off. */
+const BREAKABLE = ["simulated", "power"];
 /** Faults that are shown. */
 const SHOWN = 5;
 const recorded = new URL("recorded.json", import.meta.url);
@@ -17,8 +19,9 @@ const { values: options } = parseArgs({
     seconds: { type: "string", default: "60" },
     seed: { type: "string", default: "1" },
     jobs: { type: "string", default: String(availableParallelism()) },
-    parts: { type: "string", default: Object.keys(SHARES).join() },
+    parts: { type: "string" },
     programs: { type: "string" },
+    cuts: { type: "string" },
     kills: { type: "string" },
     stalls: { type: "string" },
     broken: { type: "string" },
@@ -27,10 +30,11 @@ const { values: options } = parseArgs({
     replay: { type: "boolean" },
   },
 });
-const wanted = options.broken === undefined ? options.parts.split(",") : ["simulated"];
-const unknown = wanted.find((part) => parts[part] === undefined);
+const possible = options.broken === undefined ? Object.keys(SHARES) : BREAKABLE;
+const wanted = options.parts?.split(",") ?? (options.broken === undefined ? possible : ["simulated"]);
+const unknown = wanted.find((part) => !possible.includes(part));
 if (unknown !== undefined || (options.broken !== undefined && !BROKEN.includes(options.broken))) {
-  console.error(`torture: the parts are ${Object.keys(parts).join(", ")}, and --broken is one of ${BROKEN.join(", ")}.`);
+  console.error(`torture: the parts are ${possible.join(", ")}, and --broken is one of ${BROKEN.join(", ")}.`);
   process.exit(2);
 }
 const broken = options.broken === undefined ? "" : ` --broken ${options.broken}`;
@@ -48,7 +52,7 @@ async function run(part, given) {
   const start = Date.now();
   const counts = await parts[part]({ ...given, jobs: Number(options.jobs), broken: options.broken }, tell);
   const seconds = (Date.now() - start) / 1000;
-  const rate = part === "simulated" ? `, ${Math.round(counts.scenarios / seconds)} scenarios a second` : "";
+  const rate = counts.scenarios === undefined ? "" : `, ${Math.round(counts.scenarios / seconds)} scenarios a second`;
   const told = Object.entries(counts).map(([key, count]) => `${count} ${key}`);
   console.log(`${part}, seed ${given.seed}: ${told.join(", ")} (${seconds.toFixed(1)} s${rate})`);
   return counts;
@@ -64,7 +68,7 @@ if (options.scenario !== undefined) {
   deepStrictEqual(await run("simulated", { seed: slice.seed, limit: slice.programs, seconds: Number.POSITIVE_INFINITY }), { ...slice.counts });
   console.log("as recorded");
 } else {
-  const limits = { simulated: options.programs, kills: options.kills, stalls: options.stalls };
+  const limits = { simulated: options.programs, power: options.cuts, kills: options.kills, stalls: options.stalls };
   const counts = {};
   for (const part of wanted) {
     if (part !== "simulated" && unreal !== undefined) {
@@ -83,9 +87,11 @@ if (faulty > 0) {
   process.exitCode = 1;
 }
 
-/** Keeps the counts, with a slice of them that `--replay` compares. */
+/** Keeps the counts of the parts that were run, with a slice of the simulated ones that `--replay` compares. */
 async function record(counts) {
+  const before = JSON.parse(readFileSync(recorded, "utf8"));
   const programs = 50;
-  const slice = { seed, programs, counts: await run("simulated", { seed, limit: programs, seconds: Number.POSITIVE_INFINITY }) };
-  writeFileSync(recorded, `${JSON.stringify({ slice, run: { seed, ...counts } }, undefined, 2)}\n`);
+  const sliced = async () => ({ seed, programs, counts: await run("simulated", { seed, limit: programs, seconds: Number.POSITIVE_INFINITY }) });
+  const slice = counts.simulated === undefined ? before.slice : await sliced();
+  writeFileSync(recorded, `${JSON.stringify({ slice, run: { ...before.run, seed, ...counts } }, undefined, 2)}\n`);
 }

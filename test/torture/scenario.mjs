@@ -22,11 +22,15 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 export class Torture {
   #holders = Array.from({ length: LIVES }, () => ({ life: undefined, scale: 1 }));
 
-  /** @param runs their ids; default: as the program says */
-  constructor(seed, number, broken, runs) {
+  /**
+   * @param runs their ids; default: as the program says
+   * @param machine gives the disks; default: they are simulated
+   */
+  constructor(seed, number, broken, { runs, machine } = {}) {
     this.seed = seed;
     this.number = number;
     this.broken = broken;
+    this.machine = machine;
     this.program = programOf(seed, number);
     this.runs = runs ?? Array.from({ length: this.program.runs }, (_, run) => `q${run}`);
     this.workflows = this.#holders.map((holder) => build(this.program, holder));
@@ -34,7 +38,7 @@ export class Torture {
 
   /** Runs it without a kill: all else is compared with that. Gives what went wrong in it already. */
   async plain() {
-    const { world, results, last } = await this.#live(() => undefined);
+    const { world, results, last } = await this.#live(0, () => undefined);
     this.expected = { results, log: world.log };
     this.moments = last.past;
     for (const [runId, result] of results) if (!result.startsWith("{")) world.fault("result", `${runId} gave ${result}`);
@@ -54,17 +58,23 @@ export class Torture {
   async scenario({ point, kind }) {
     const seed = hash(this.seed, this.number, point, KINDS.indexOf(kind));
     const random = new Random(seed);
-    const { world, results, kills } = await this.#live((life, lives) => {
+    const { world, results, kills } = await this.#live(seed, (life, lives) => {
       if (life === 0) return { at: point, kind, seed };
       if (kind === "stalled") return { at: random.below(this.moments.length), call: () => lives[0].thaw(lives[1].clock.now()) };
       return life < LIVES - 1 && random.chance(35) ? { at: random.below(this.moments.length), kind: random.pick(KINDS), seed } : undefined;
     });
-    return { ...check({ world, results }, this.expected), kills };
+    return { ...check({ world, results }, this.expected), kills, checkpoints: world.disk.checkpoints };
   }
 
-  async #live(endOf) {
+  #disk(seed) {
+    const { latency } = this.program;
+    const lies = this.broken === "fsync";
+    return this.machine?.disk(seed, latency, lies) ?? new Disk(latency, lies);
+  }
+
+  async #live(seed, endOf) {
     const strict = this.program.policy.durability === "strict";
-    const world = new World(new Disk(this.program.latency, this.broken === "fsync"), strict);
+    const world = new World(this.#disk(seed), strict);
     world.runs = this.runs;
     const lives = [];
     const handlers = [];
