@@ -44,7 +44,7 @@ const parts = {
   memory: () => [{ command: process.execPath, args: ["--expose-gc", "test/memory/runs.mjs"] }],
   // The recorded slice counted again, what is switched off found, some power cuts and some real processes.
   torture: () =>
-    [["broken.mjs"], ["run.mjs", "--replay"], ["run.mjs", "--parts", "power,kills,stalls", "--cuts", "120", "--kills", "40", "--stalls", "12"]].map(
+    [["broken.mjs"], ["run.mjs", "--replay"], ["run.mjs", "--parts", "power,kills,stalls", "--cuts", "80", "--kills", "40", "--stalls", "12"]].map(
       ([script, ...options]) => ({ command: newerNode(), args: [`test/torture/${script}`, ...options] }),
     ),
   packaging: () => [{ command: process.execPath, args: ["test/packaging/packaging.mjs"] }],
