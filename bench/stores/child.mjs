@@ -18,13 +18,13 @@ const value = jsonValue(BYTES);
 /** Microseconds of a step of each, in turns. */
 async function inTurns(works, steps) {
   const times = works.map(() => []);
-  const rounds = quick ? 3 : 15;
+  const rounds = quick ? 3 : 6;
   for (let round = 0; round < rounds; round++) {
     for (const [at, work] of works.entries()) {
       globalThis.gc();
       const from = performance.now();
       let runs = 0;
-      for (; performance.now() - from < (quick ? 30 : 150); runs++) await work();
+      for (; performance.now() - from < (quick ? 30 : 600); runs++) await work();
       // The first rounds warm up.
       if (round > rounds / 5) times[at].push(((performance.now() - from) * 1000) / (runs * steps));
     }
