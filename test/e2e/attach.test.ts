@@ -334,6 +334,22 @@ describe("runs that only wait leave memory (9.3)", () => {
     expect(await attached.result()).toBe(100);
   });
 
+  test("one that is cancelled there is over, and so is one that ends elsewhere", async () => {
+    const disk = new MemoryStore();
+    const left = async (runId: string) => {
+      const handler = approval().start({}, { store: processOf(disk), runId, unloadAfter: 0 });
+      await until(async () => (await disk.info(runId))?.leaseEnd === 0 && (await disk.info(runId))?.status === "waiting");
+      return handler;
+    };
+    const handler = await left("r");
+    expect(await handler.cancel("enough")).toEqual({ stopped: [], ignored: [] });
+    expect(((await caught(handler.result())) as Error).cause).toBe("enough");
+    expect(handler.status).toBe("cancelled");
+    const other = await left("s");
+    await approval().attach(processOf(disk), "s").cancel("enough");
+    expect(await caught(other.result())).toBeInstanceOf(CancelledError);
+  });
+
   test("or when their time has come", async () => {
     const clock = new VirtualClock();
     const disk = new MemoryStore();

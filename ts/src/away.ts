@@ -154,6 +154,7 @@ export class Away {
       // Nobody goes on with it, so there is nothing to stop.
       const error = new CancelledError(`${run.title}: the run was cancelled.`, undefined, { cause: reason, runId: run.runId });
       await this.#commit(mine, { status: "cancelled", outcome: outcomeText(run, { status: "cancelled", error }).text });
+      leasesOf(this.store).forget(this);
       return error.report;
     }
     await this.#say({ op: "cancel", reason: valueText(reason, "reason", run.memoryOptions.types), grace }, "cancel");

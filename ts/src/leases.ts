@@ -2,7 +2,7 @@ import type { Away } from "./away";
 import { randomId } from "./environment";
 import { FencedError } from "./errors";
 import type { Run } from "./run";
-import type { CheckpointStore } from "./store";
+import { type CheckpointStore, isOver } from "./store";
 
 /** Ms for which a claim holds, if it is not renewed. */
 const LEASE = 30_000;
@@ -50,8 +50,7 @@ export class Leases {
   add(run: Run, epoch: number, owner: string): void {
     this.#leases.set(run.runId, { run, epoch, owner });
     const away = this.#away.get(run.runId);
-    if (away?.timer !== undefined) away.run.timers.clear(away.timer);
-    this.#away.delete(run.runId);
+    if (away !== undefined) this.forget(away);
     this.#renewing ??= every(this.leaseMs / 3, () => void this.#renew());
     this.#looking ??= every(LOOK, () => this.#glance());
   }
@@ -67,6 +66,12 @@ export class Leases {
   addAway(away: Away): void {
     this.#away.set(away.run.runId, away);
     this.#looking ??= every(LOOK, () => this.#glance());
+  }
+  /** It is over, or goes on for good where it is. */
+  forget({ run, timer }: Away): void {
+    if (timer !== undefined) run.timers.clear(timer);
+    if (this.#away.get(run.runId)?.run === run) this.#away.delete(run.runId);
+    this.#rest();
   }
   #rest(): void {
     if (this.#leases.size > 0 || this.#away.size > 0) return;
@@ -105,7 +110,19 @@ export class Leases {
         if (away !== undefined) away.goOn?.(stored);
       }
     }
+    await this.#checkOne();
     this.#rest();
+  }
+  /** Whether one of those that have left memory has ended elsewhere: one at a time, all in turn. */
+  async #checkOne(): Promise<void> {
+    const [first] = this.#away.values();
+    if (first === undefined) return;
+    const { runId } = first.run;
+    const info = await this.store.info(runId);
+    if (info === undefined || isOver(info)) return this.forget(first);
+    if (this.#away.get(runId) !== first) return;
+    this.#away.delete(runId);
+    this.#away.set(runId, first);
   }
 
   async #renew(): Promise<void> {
