@@ -18,7 +18,7 @@ const bindings = ["native", "wasm"];
 /** In verify mode every workflow that does not say otherwise checks at its commits that a snapshot would lose nothing. */
 const verifying = (step) => ({ ...step, env: { ...step.env, BLAZEN_VERIFY: "1" } });
 // Runs of no workflow: the codecs and stores by themselves, and the loading of the core; and programs that others run.
-const unverified = ["e2e/codec", "e2e/binding", "e2e/store-conformance", "e2e/store-model", "e2e/bundle", "docs/snippets"].flatMap((name) => [
+const unverified = ["e2e/codec", "e2e/binding", "e2e/store-conformance", "e2e/store-model", "e2e/bundle", "e2e/audit", "docs/snippets"].flatMap((name) => [
   "--exclude",
   `test/${name}.test.ts`,
 ]);
