@@ -238,8 +238,16 @@ fn write(connection: &Connection, before: &Before, commit: &Commit, bytes: &[u8]
     let due = deadline.map(|deadline| deadline as i64);
     if gone == 0 && status.number() == before.status && due == before.deadline && !over {
         // Most commits: what no index has, so that none of their pages is written.
-        let sql = "UPDATE runs SET sequence = ?2, requests = ?3, inbox = ?4, stream = ?5, at = ?6 WHERE id = ?1";
-        connection.prepare_cached(sql)?.execute(params![id, commit.sequence, json!(requests).to_string(), taken, stream, *at as i64])?;
+        let sql = "UPDATE runs SET sequence = ?2, requests = ?3, inbox = ?4, stream = ?5, at = ?6, outcome = ?7 WHERE id = ?1";
+        connection.prepare_cached(sql)?.execute(params![
+            id,
+            commit.sequence,
+            json!(requests).to_string(),
+            taken,
+            stream,
+            *at as i64,
+            outcome
+        ])?;
         return Ok(());
     }
     let owner = if over { "NULL, lease_end = 0" } else { "owner" };
