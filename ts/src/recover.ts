@@ -133,9 +133,8 @@ export function letGoOn(signal: AbortSignal | undefined, runs: readonly Run[]): 
 /** The handler's run of one that is in a store. */
 export function attachRun(plan: Plan, store: CheckpointStore, runId: string): Run {
   checkId(runId, `${plan.title}, attach`);
-  const here = leasesOf(store).find(runId);
-  if (here?.plan === plan) return here;
   const run = new Run(plan, runId);
+  // Also where it goes on here: this process may lose it.
   run.away = new Away(run, store, undefined);
   return run;
 }
