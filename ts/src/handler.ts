@@ -1,6 +1,6 @@
 import { cancelByHandler } from "./cancel";
 import type { Clock } from "./clock";
-import { type CancelReport, RunOverError } from "./errors";
+import { type CancelReport, FencedError, RunOverError, UnknownRequestError } from "./errors";
 import type { Event } from "./event";
 import { type EventStream, readStream } from "./event-stream";
 import { type Observation, observe } from "./observe";
@@ -127,7 +127,15 @@ export class Handler<Result = unknown> implements AsyncDisposable {
    */
   respond(requestId: string, response: unknown): Promise<void> {
     const run = this.#live;
-    return run.away === undefined ? respond(run, requestId, response) : run.away.respond(requestId, response);
+    if (run.away !== undefined) return run.away.respond(requestId, response);
+    const { away } = this.#run;
+    const answered = respond(run, requestId, response);
+    if (away === undefined) return answered;
+    return answered.catch((error: unknown) => {
+      // This process may have lost the run, and not know it yet: what the store says counts.
+      if (error instanceof FencedError || error instanceof UnknownRequestError) return away.respond(requestId, response);
+      throw error;
+    });
   }
 
   /**
